@@ -1,0 +1,15 @@
+//! Access control: permissions, roles, and the port that decides.
+//!
+//! A decision and a list come from the same rules: [`Authorizer::decide`] for one resource, [`Authorizer::filter`] for
+//! a collection, as a predicate that the store evaluates. Decisions are exhaustive and fail closed: whatever cannot be
+//! established denies.
+
+mod authorizer;
+mod native;
+mod permission;
+mod role;
+
+pub use authorizer::{Authorizer, AuthorizerExt, Decision, DenyReason, Resource};
+pub use native::{Directory, Grants, NativeAuthorizer, decide, visible};
+pub use permission::{Permission, PermissionSet};
+pub use role::{Role, RoleCatalogue};

@@ -1,0 +1,315 @@
+//! The one write: a set of changes that commit together or not at all.
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{
+    AuditDraft, BlobRef, CollectionSpec, DispatchKind, IndexKey, JournalEntry, Record, SegmentId, Signal,
+    Timer,
+};
+use crate::{
+    context::CallContext,
+    error::{Error, Result},
+    event::Event,
+    id::{ChangeSetId, RunId},
+    time::Timestamp,
+};
+
+/// What a change expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expect {
+    /// Whatever is there.
+    Anything,
+    /// No record of this id.
+    Absent,
+    /// Exactly this version.
+    Version(u64),
+}
+
+/// One change. All of them happen in the tenant of the context that applies the set.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Change {
+    /// Writes a record.
+    Put {
+        /// The collection.
+        spec: &'static CollectionSpec,
+        /// The record.
+        id: Uuid,
+        /// The whole new document.
+        document: Value,
+        /// What must be there before.
+        expect: Expect,
+    },
+    /// Deletes a record; softly when the collection says so. An absent one is `not_found` unless anything goes.
+    Delete {
+        /// The collection.
+        spec: &'static CollectionSpec,
+        /// The record.
+        id: Uuid,
+        /// What must be there before.
+        expect: Expect,
+    },
+    /// Takes or takes over the lease of a run. Fails with `conflict` while another owner's lease is alive. The
+    /// receipt carries the new epoch.
+    AcquireLease {
+        /// The run.
+        run: RunId,
+        /// Who will own it.
+        owner: String,
+        /// Until when, unless renewed.
+        until: Timestamp,
+    },
+    /// Keeps a lease; `fenced` when its epoch is no longer the run's.
+    RenewLease {
+        /// The run.
+        run: RunId,
+        /// The epoch that this owner was given.
+        epoch: u64,
+        /// Until when, unless renewed again.
+        until: Timestamp,
+    },
+    /// Gives a lease back; `fenced` when its epoch is no longer the run's.
+    ReleaseLease {
+        /// The run.
+        run: RunId,
+        /// The epoch that this owner was given.
+        epoch: u64,
+    },
+    /// Appends to a run's journal. `fenced` when the epoch is not the run's; `conflict` when the journal does not end
+    /// where expected.
+    Append {
+        /// The run.
+        run: RunId,
+        /// The epoch that this owner was given.
+        epoch: u64,
+        /// The sequence number that the first entry will get.
+        expected_seq: u64,
+        /// The entries.
+        entries: Vec<JournalEntry>,
+    },
+    /// Sets or moves a timer of a run.
+    SetTimer(Timer),
+    /// Removes a timer of a run; absent is fine.
+    CancelTimer {
+        /// The run.
+        run: RunId,
+        /// The timer's key.
+        key: String,
+    },
+    /// Puts a signal into a run's mailbox; a second one with the same name and dedup id changes nothing.
+    Signal(Signal),
+    /// Takes a signal out of the mailbox; absent is fine.
+    ConsumeSignal {
+        /// The run.
+        run: RunId,
+        /// The signal's name.
+        name: String,
+        /// The signal's dedup id.
+        dedup: String,
+    },
+    /// Adds to a counter; `quota_exceeded` when it would pass the limit. The receipt carries the new value.
+    Count {
+        /// The counter, with its window in the key.
+        key: String,
+        /// How much to add; negative gives back.
+        delta: i64,
+        /// The most that the counter may hold.
+        limit: Option<i64>,
+    },
+    /// Stores an index segment. It is invisible until a swap names it.
+    PutSegment {
+        /// The index.
+        index: IndexKey,
+        /// The segment.
+        segment: SegmentId,
+        /// Its bytes, opaque to the store.
+        bytes: Bytes,
+    },
+    /// Makes exactly these segments the index, and drops those that it no longer names. `conflict` when the
+    /// generation moved.
+    SwapSegments {
+        /// The index.
+        index: IndexKey,
+        /// The generation that the caller built upon; 0 before the first swap.
+        expected: u64,
+        /// The segments of the new generation.
+        segments: Vec<SegmentId>,
+    },
+    /// Counts one more reference to a blob; `not_found` when its bytes were never put.
+    RetainBlob(BlobRef),
+    /// Counts one reference less; the bytes are swept after a grace time without references.
+    ReleaseBlob(BlobRef),
+    /// Makes something due for a worker, or moves when it is due; keeps the earlier instant of both.
+    Enqueue {
+        /// What sort of worker.
+        kind: DispatchKind,
+        /// The thing.
+        id: Uuid,
+        /// When.
+        due: Timestamp,
+    },
+    /// Ends what a claim took. `fenced` when the row was claimed again since; a row that became due again in the
+    /// meantime stays.
+    Dequeue {
+        /// What sort of worker.
+        kind: DispatchKind,
+        /// The thing.
+        id: Uuid,
+        /// The epoch of the claim.
+        epoch: u64,
+    },
+    /// Hands an event to the outbox, which delivers at least once and in order per key.
+    Emit {
+        /// What orders it.
+        key: String,
+        /// The event.
+        event: Event,
+    },
+    /// Writes an audit entry; when it cannot be written, nothing is.
+    Audit(AuditDraft),
+}
+
+impl Change {
+    /// Writes a typed record.
+    pub fn put<T: Record>(record: &T, expect: Expect) -> Result<Self> {
+        let document = serde_json::to_value(record).map_err(|error| {
+            Error::invalid(format!("a record of `{}` cannot be written as JSON", T::SPEC.name))
+                .caused_by(error)
+        })?;
+        Ok(Self::Put { spec: T::SPEC, id: record.id(), document, expect })
+    }
+}
+
+/// Changes that commit together. The id makes a repetition harmless.
+#[derive(Debug, Clone)]
+pub struct ChangeSet {
+    /// What a repetition is recognised by, per tenant.
+    pub id: ChangeSetId,
+    /// The changes, applied in order.
+    pub changes: Vec<Change>,
+}
+
+impl ChangeSet {
+    /// An empty set with a fresh id.
+    pub fn new(cx: &CallContext) -> Self {
+        Self::repeatable(ChangeSetId::new(cx))
+    }
+
+    /// An empty set with an id that the caller can name again after a lost answer.
+    pub const fn repeatable(id: ChangeSetId) -> Self {
+        Self { id, changes: Vec::new() }
+    }
+
+    /// The set with one more change.
+    #[must_use]
+    pub fn with(mut self, change: Change) -> Self {
+        self.changes.push(change);
+        self
+    }
+
+    /// Adds a change.
+    pub fn push(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    /// Fails when a change can never be stored: a NUL in text, a field of a wrong type, a payload beyond its limit.
+    pub fn check(&self) -> Result<()> {
+        self.changes.iter().try_for_each(check_change)
+    }
+}
+
+fn check_text(what: &str, text: &str) -> Result<()> {
+    if text.contains('\0') {
+        return Err(Error::invalid(format!("{what} holds a NUL character; remove it")).with("field", what));
+    }
+    Ok(())
+}
+
+fn check_change(change: &Change) -> Result<()> {
+    match change {
+        Change::Put { spec, document, .. } => {
+            crate::json::check_storable(document)?;
+            spec.fields
+                .iter()
+                .try_for_each(|field| super::FieldValue::extract(spec, field, document).map(drop))
+        }
+        Change::Append { entries, .. } => entries.iter().try_for_each(JournalEntry::check),
+        Change::AcquireLease { owner, .. } => check_text("owner", owner),
+        Change::SetTimer(timer) => check_text("timer key", &timer.key),
+        Change::CancelTimer { key, .. } => check_text("timer key", key),
+        Change::Signal(signal) => {
+            check_text("signal name", &signal.name)?;
+            check_text("signal dedup id", &signal.dedup)?;
+            crate::json::check_storable(&signal.payload)
+        }
+        Change::ConsumeSignal { name, dedup, .. } => {
+            check_text("signal name", name)?;
+            check_text("signal dedup id", dedup)
+        }
+        Change::Count { key, .. } => check_text("counter key", key),
+        Change::Emit { key, event } => {
+            check_text("outbox key", key)?;
+            crate::json::check_storable(&event.data)
+        }
+        Change::Audit(draft) => crate::json::check_storable(&draft.detail),
+        Change::PutSegment { index, .. } | Change::SwapSegments { index, .. } => {
+            check_text("index kind", &index.kind)
+        }
+        Change::Delete { .. }
+        | Change::RenewLease { .. }
+        | Change::ReleaseLease { .. }
+        | Change::RetainBlob(_)
+        | Change::ReleaseBlob(_)
+        | Change::Enqueue { .. }
+        | Change::Dequeue { .. } => Ok(()),
+    }
+}
+
+/// What one change came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Applied {
+    /// Done, with nothing to say.
+    Done,
+    /// The record's new version.
+    Version(u64),
+    /// The lease's epoch.
+    Epoch(u64),
+    /// The sequence number that the next journal entry will get.
+    NextSeq(u64),
+    /// The counter's value.
+    Counter(i64),
+    /// The index's generation.
+    Generation(u64),
+}
+
+/// The answer to a change set, in the order of its changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What each change came to.
+    pub applied: Vec<Applied>,
+    /// Whether this is the stored answer of an earlier application.
+    #[serde(skip)]
+    pub replayed: bool,
+}
+
+impl Receipt {
+    /// The version that a put at a place in the set gave its record.
+    pub fn version(&self, place: usize) -> Option<u64> {
+        match self.applied.get(place)? {
+            Applied::Version(version) => Some(*version),
+            _ => None,
+        }
+    }
+
+    /// The epoch that a lease at a place in the set was given.
+    pub fn epoch(&self, place: usize) -> Option<u64> {
+        match self.applied.get(place)? {
+            Applied::Epoch(epoch) => Some(*epoch),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The Rust tests of every member, and the code in its documentation.
+
+use crate::counts;
+use crate::step::Outcome;
+use crate::workspace::Workspace;
+
+/// Unit and integration tests: with cargo-nextest where it is installed, else with cargo's own runner.
+pub(crate) fn tests(workspace: &Workspace) -> Result<Outcome, String> {
+    let nextest = workspace.cargo(["nextest", "--version"]).capture().is_ok_and(|captured| captured.ok);
+    if nextest {
+        let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "slow"];
+        let streamed = workspace.cargo(run).stream()?;
+        return Ok(Outcome::tested(streamed.ok, counts::nextest(&streamed.text)));
+    }
+    // Examples are left out: their step builds and runs them.
+    let run = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    let streamed = workspace.cargo(run).stream()?;
+    Ok(Outcome::tested(streamed.ok, counts::libtest(&streamed.text)))
+}
+
+pub(crate) fn doctests(workspace: &Workspace) -> Result<Outcome, String> {
+    let streamed = workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast"]).stream()?;
+    Ok(Outcome::tested(streamed.ok, counts::libtest(&streamed.text)))
+}
