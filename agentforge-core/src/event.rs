@@ -132,6 +132,11 @@ impl Event {
 /// of losing events. An error ends the operation that emitted.
 #[async_trait]
 pub trait EventSink: Send + Sync {
+    /// Whether it wants events of a kind at all; whoever emits may spare itself the making of others.
+    fn takes(&self, _kind: &str) -> bool {
+        true
+    }
+
     /// Takes one event.
     async fn emit(&self, cx: &CallContext, event: Event) -> Result<()>;
 }
@@ -142,6 +147,10 @@ pub struct NoEvents;
 
 #[async_trait]
 impl EventSink for NoEvents {
+    fn takes(&self, _kind: &str) -> bool {
+        false
+    }
+
     async fn emit(&self, _cx: &CallContext, _event: Event) -> Result<()> {
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{context::CallContext, error::Error};
+use crate::{context::CallContext, error::Error, json::Digest};
 
 /// Makes a UUIDv7 from the clock and the randomness of a call.
 pub fn new_uuid(cx: &CallContext) -> Uuid {
@@ -16,6 +16,22 @@ pub fn new_uuid(cx: &CallContext) -> Uuid {
     let mut random = [0_u8; 10];
     cx.random().fill(&mut random);
     uuid::Builder::from_unix_timestamp_millis(millis, &random).into_uuid()
+}
+
+/// Makes the one UUID that stands for some bytes: the same bytes give the same id everywhere.
+///
+/// ```
+/// use agentforge_core::id::derived_uuid;
+/// assert_eq!(derived_uuid(&[b"run", b"key"]), derived_uuid(&[b"run", b"key"]));
+/// assert_ne!(derived_uuid(&[b"run", b"key"]), derived_uuid(&[b"runk", b"ey"]));
+/// ```
+pub fn derived_uuid(parts: &[&[u8]]) -> Uuid {
+    let digest = Digest::of_parts(parts);
+    let mut bytes = [0_u8; 16];
+    for (target, byte) in bytes.iter_mut().zip(digest.as_bytes()) {
+        *target = *byte;
+    }
+    uuid::Builder::from_custom_bytes(bytes).into_uuid()
 }
 
 macro_rules! ids {

@@ -194,6 +194,24 @@ fn write_float(float: f64, out: &mut String) {
     }
 }
 
+/// The length of a value's JSON text, without making it.
+pub fn encoded_len(value: &Value) -> usize {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 = self.0.saturating_add(bytes.len());
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    // Counting cannot fail, and a value always has a text.
+    let _ = serde_json::to_writer(&mut counter, value);
+    counter.0
+}
+
 /// The deepest nesting that stored or hashed JSON may have.
 pub const MAX_DEPTH: usize = 128;
 

@@ -2,5 +2,6 @@
 
 #![allow(missing_docs)]
 
+mod agent;
 mod golden;
 mod security;

@@ -195,6 +195,15 @@ impl CallContext {
         self.narrowed(|inner| inner.cancellation = inner.cancellation.child())
     }
 
+    /// The same call without its cancellation and deadline, for writing down how a call ended that is over.
+    #[must_use]
+    pub fn shielded(&self) -> Self {
+        self.narrowed(|inner| {
+            inner.cancellation = Cancellation::new();
+            inner.deadline = None;
+        })
+    }
+
     /// The same call with a budget.
     #[must_use]
     pub fn with_budget(&self, budget: Arc<dyn Budget>) -> Self {

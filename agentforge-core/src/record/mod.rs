@@ -6,11 +6,13 @@ mod identity;
 mod knowledge;
 mod process;
 mod run;
+mod timeline;
 
 pub use identity::{TenantRecord, UserRecord};
 pub use knowledge::{ChunkRecord, DocumentRecord, KnowledgeBaseRecord};
 pub use process::ProcessRecord;
 pub use run::{RunKind, RunRecord, RunState};
+pub use timeline::TimelineEntry;
 
 use crate::{
     approval::Approval,

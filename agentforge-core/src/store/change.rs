@@ -142,7 +142,8 @@ pub enum Change {
     RetainBlob(BlobRef),
     /// Counts one reference less; the bytes are swept after a grace time without references.
     ReleaseBlob(BlobRef),
-    /// Makes something due for a worker, or moves when it is due; keeps the earlier instant of both.
+    /// Makes something due for a worker, or moves when it is due; keeps the earlier instant of both. The receipt carries
+    /// the row's epoch, which counts every enqueue and every claim of it.
     Enqueue {
         /// What sort of worker.
         kind: DispatchKind,
@@ -151,14 +152,14 @@ pub enum Change {
         /// When.
         due: Timestamp,
     },
-    /// Ends what a claim took. `fenced` when the row was claimed again since; a row that became due again in the
-    /// meantime stays.
+    /// Removes a row if nothing has happened to it since the enqueue or claim that gave this epoch. A row that was
+    /// claimed or enqueued since stays, and that is no error: whoever claims it finds the work done.
     Dequeue {
         /// What sort of worker.
         kind: DispatchKind,
         /// The thing.
         id: Uuid,
-        /// The epoch of the claim.
+        /// The epoch that the enqueue or claim gave.
         epoch: u64,
     },
     /// Hands an event to the outbox, which delivers at least once and in order per key.

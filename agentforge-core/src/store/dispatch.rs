@@ -51,7 +51,7 @@ pub struct Claim {
     pub kind: DispatchKind,
     /// The thing.
     pub id: Uuid,
-    /// Counts the claims of this row; [`super::Change::Dequeue`] names it.
+    /// Counts the enqueues and claims of this row; [`super::Change::Dequeue`] names it.
     pub epoch: u64,
 }
 

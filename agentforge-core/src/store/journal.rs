@@ -76,7 +76,7 @@ impl JournalEntry {
     pub(super) fn check(&self) -> Result<()> {
         let Payload::Inline(value) = &self.payload else { return Ok(()) };
         crate::json::check_storable(value)?;
-        let size = encoded_len(value);
+        let size = crate::json::encoded_len(value);
         if size > INLINE_PAYLOAD_LIMIT {
             return Err(Error::invalid(format!(
                 "a journal payload of {size} bytes is over {INLINE_PAYLOAD_LIMIT}; put it into a blob"
@@ -84,24 +84,6 @@ impl JournalEntry {
         }
         Ok(())
     }
-}
-
-/// The length of a value's JSON text without writing it.
-fn encoded_len(value: &Value) -> usize {
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 = self.0.saturating_add(bytes.len());
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    // Counting cannot fail, and a value always has a text.
-    let _ = serde_json::to_writer(&mut counter, value);
-    counter.0
 }
 
 /// A row of a journal: `(tenant, run, seq, epoch, kind, node_path, iteration, attempt, effect_key, payload, at, v)`.
