@@ -33,9 +33,14 @@ pub struct AgentLimits {
     pub time: Option<Duration>,
 }
 
+impl AgentLimits {
+    /// Sixteen steps and sixty-four tool calls, without a limit on tokens, money and time.
+    pub const DEFAULT: Self = Self { steps: 16, tool_calls: 64, tokens: None, money: None, time: None };
+}
+
 impl Default for AgentLimits {
     fn default() -> Self {
-        Self { steps: 16, tool_calls: 64, tokens: None, money: None, time: None }
+        Self::DEFAULT
     }
 }
 

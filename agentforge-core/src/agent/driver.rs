@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::json;
 
-use super::{Agent, AgentEvent, Effect, Plan, guards::Guards, journal::fold, outstanding, work::Work};
+use super::{Agent, AgentEvent, AgentState, Effect, guards::Guards, journal::fold, outstanding, work::Work};
 use crate::{
     context::{CallContext, Principal},
     error::{Error, ErrorKind, ErrorReport, Result},
@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long a lease holds without being renewed.
-pub(super) const LEASE: Duration = Duration::from_secs(30);
+pub(super) const LEASE: Duration = Duration::from_secs(10);
 
 /// What a driver works with.
 #[derive(Clone)]
@@ -84,6 +84,7 @@ impl Driver {
             principal: cx.scope().principal().clone(),
             on_behalf_of: cx.scope().on_behalf_of().cloned(),
             model: agent.model().info().full_name(),
+            limits: agent.0.limits,
         };
         let owner = match cx.scope().invoker() {
             Principal::User { id } | Principal::ApiKey { owner: id, .. } => Some(*id),
@@ -137,9 +138,8 @@ impl Driver {
                 agent.name()
             )));
         }
-        let plan = plan_of(agent);
         let parts = &self.0.stores;
-        let folded = fold(cx, &*parts.journal, &*parts.blobs, &plan, run).await?;
+        let folded = fold(cx, &*parts.journal, &*parts.blobs, run).await?;
         let AgentEvent::Started { principal, on_behalf_of, .. } = folded.started else {
             return Err(Error::new(ErrorKind::Corrupt, format!("run {run} does not begin with its start")));
         };
@@ -166,7 +166,7 @@ impl Driver {
             receipt.epoch(0).ok_or_else(|| Error::internal("the store gave no epoch for a lease"))?;
         work.lease_until = until;
         // Between the fold and the lease another owner may have gone on; fold again under the lease.
-        let folded = fold(&cx, &*parts.journal, &*parts.blobs, &plan, run).await?;
+        let folded = fold(&cx, &*parts.journal, &*parts.blobs, run).await?;
         (work.state, work.next_seq) = (folded.state, folded.next_seq);
         work.take_resolutions().await?;
         let effects = outstanding(&work.state);
@@ -174,6 +174,13 @@ impl Driver {
             work.emit(kind::RUN_RESUMED, json!({"agent": agent.name()})).await?;
         }
         work.drive(effects).await
+    }
+
+    /// A run as its journal tells it; `not_found` when there is no such run. Needs `agents:read`.
+    pub async fn state(&self, cx: &CallContext, run: RunId) -> Result<AgentState> {
+        self.0.authorizer.require(cx, Permission::AgentsRead, &Resource::TENANT).await?;
+        let stores = &self.0.stores;
+        Ok(fold(cx, &*stores.journal, &*stores.blobs, run).await?.state)
     }
 
     /// What a person said, past the guardrails, with what the agent remembers.
@@ -207,8 +214,4 @@ pub(super) fn subject_of(cx: &CallContext, agent: &Agent) -> crate::memory::Memo
         Principal::Agent { .. } | Principal::System { .. } => None,
     };
     crate::memory::MemorySubject { agent: Some(agent.name().to_owned()), user }
-}
-
-pub(super) fn plan_of(agent: &Agent) -> Plan {
-    Plan { limits: agent.0.limits, output: agent.0.output.clone() }
 }

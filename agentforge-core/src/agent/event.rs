@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::AgentLimits;
 use crate::{
     approval::Resolution,
     context::Principal,
@@ -28,6 +29,9 @@ pub enum AgentEvent {
         on_behalf_of: Option<Principal>,
         /// The model, `provider:model`.
         model: String,
+        /// How far the run may go.
+        #[serde(default)]
+        limits: AgentLimits,
     },
     /// The model answered.
     ModelAnswered {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt, stream};
 
-use super::{AgentEvent, AgentState, Plan, step};
+use super::{AgentEvent, AgentState, step};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
@@ -109,7 +109,6 @@ pub(super) async fn fold(
     cx: &CallContext,
     journal: &dyn Journal,
     blobs: &dyn Blobs,
-    plan: &Plan,
     run: RunId,
 ) -> Result<Folded> {
     let mut events = std::pin::pin!(events(cx, journal, blobs, run));
@@ -119,7 +118,7 @@ pub(super) async fn fold(
         if started.is_none() {
             started = Some(event.clone());
         }
-        (state, _) = step(plan, state, event)?;
+        (state, _) = step(state, event)?;
     }
     let started = started.ok_or_else(|| Error::not_found(format!("there is no run {run}")))?;
     Ok(Folded { state, started, next_seq })

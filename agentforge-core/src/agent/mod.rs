@@ -27,4 +27,4 @@ pub use definition::{Agent, AgentBuilder, AgentLimits};
 pub use driver::{AgentParts, AgentRun, Driver};
 pub use event::{AgentEvent, Effect, Ending};
 pub use state::{AgentState, CallStatus, PendingCall, Stage};
-pub use step::{Plan, outstanding, step};
+pub use step::{outstanding, step};

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Ending;
+use super::{AgentLimits, Ending};
 use crate::{
     id::ApprovalId,
     json::Digest,
@@ -88,6 +88,8 @@ pub struct AgentState {
     pub usage: Usage,
     /// What it cost so far.
     pub cost: Cost,
+    /// How far it may go.
+    pub limits: AgentLimits,
     /// How it ended.
     pub ending: Option<Ending>,
 }
@@ -111,6 +113,7 @@ impl AgentState {
                 audio_output: None,
             },
             cost: Cost::ZERO,
+            limits: AgentLimits::DEFAULT,
             ending: None,
         }
     }

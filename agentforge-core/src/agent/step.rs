@@ -8,17 +8,8 @@ use crate::{
     approval::{ApprovalState, ApprovalVerb, Resolution},
     error::{Error, ErrorKind, Result},
     message::{Message, Outcome, ToolResult},
-    model::{Cost, FinishReason, OutputFormat},
+    model::{Cost, FinishReason},
 };
-
-/// What the loop needs to know of the agent.
-#[derive(Debug, Clone, Default)]
-pub struct Plan {
-    /// How far a run may go.
-    pub limits: AgentLimits,
-    /// The form of the answer.
-    pub output: OutputFormat,
-}
 
 /// Takes an event into the state and says what is to be done next.
 ///
@@ -26,28 +17,30 @@ pub struct Plan {
 /// does not belong to this agent, or was damaged.
 ///
 /// ```
-/// use agentforge_core::{agent::{AgentEvent, AgentState, Effect, Plan, step}, context::Principal, message::Message};
+/// use agentforge_core::{agent::{AgentEvent, AgentLimits, AgentState, Effect, step}, context::Principal, message::Message};
 /// let started = AgentEvent::Started {
 ///     messages: vec![Message::user("Hello")],
 ///     principal: Principal::user("01970000-0000-7000-8000-000000000001".parse()?),
 ///     on_behalf_of: None,
 ///     model: "scripted:script".to_owned(),
+///     limits: AgentLimits::default(),
 /// };
-/// let (state, effects) = step(&Plan::default(), AgentState::new(), started)?;
+/// let (state, effects) = step(AgentState::new(), started)?;
 /// assert_eq!((state.steps, effects), (0, vec![Effect::CallModel]));
 /// # Ok::<(), agentforge_core::error::Error>(())
 /// ```
-pub fn step(plan: &Plan, mut state: AgentState, event: AgentEvent) -> Result<(AgentState, Vec<Effect>)> {
+pub fn step(mut state: AgentState, event: AgentEvent) -> Result<(AgentState, Vec<Effect>)> {
     if state.stage == Stage::Ended {
         return Err(unexpected(&event, "the run has ended"));
     }
     match event {
-        AgentEvent::Started { messages, .. } => {
+        AgentEvent::Started { messages, limits, .. } => {
             if state.stage != Stage::New {
                 return Err(Error::new(ErrorKind::Corrupt, "the run was started twice"));
             }
             state.messages = messages;
-            Ok(ask_model(plan, state))
+            state.limits = limits;
+            Ok(ask_model(state))
         }
         AgentEvent::ModelAnswered { message, finish, usage, cost } => {
             if state.stage != Stage::Model {
@@ -56,7 +49,7 @@ pub fn step(plan: &Plan, mut state: AgentState, event: AgentEvent) -> Result<(Ag
             state.steps = state.steps.saturating_add(1);
             state.usage = state.usage.plus(usage);
             state.cost = state.cost.plus(cost)?;
-            Ok(after_answer(plan, state, message, finish.as_ref()))
+            Ok(after_answer(state, message, finish.as_ref()))
         }
         AgentEvent::ModelFailed { error } | AgentEvent::Stopped { error } => {
             Ok(end(state, Ending::Failed { error }))
@@ -81,8 +74,8 @@ pub fn step(plan: &Plan, mut state: AgentState, event: AgentEvent) -> Result<(Ag
             open_call(&mut state, call_id, &event)?.status = CallStatus::Waiting { approval, digest };
             Ok((state, Vec::new()))
         }
-        AgentEvent::ApprovalResolved { resolution } => resolved(plan, state, resolution),
-        AgentEvent::ToolAnswered { result } => answered(plan, state, result),
+        AgentEvent::ApprovalResolved { resolution } => resolved(state, resolution),
+        AgentEvent::ToolAnswered { result } => answered(state, result),
     }
 }
 
@@ -112,8 +105,8 @@ fn wanted(pending: &PendingCall) -> Option<Effect> {
     }
 }
 
-fn ask_model(plan: &Plan, mut state: AgentState) -> (AgentState, Vec<Effect>) {
-    if let Err(error) = plan.limits.check(&state) {
+fn ask_model(mut state: AgentState) -> (AgentState, Vec<Effect>) {
+    if let Err(error) = state.limits.check(&state) {
         return end(state, Ending::Failed { error: error.to_report() });
     }
     state.stage = Stage::Model;
@@ -121,7 +114,6 @@ fn ask_model(plan: &Plan, mut state: AgentState) -> (AgentState, Vec<Effect>) {
 }
 
 fn after_answer(
-    plan: &Plan,
     mut state: AgentState,
     message: Message,
     finish: Option<&FinishReason>,
@@ -140,8 +132,8 @@ fn after_answer(
     }
     state.messages.push(message);
     state.tool_calls = state.tool_calls.saturating_add(u32::try_from(calls.len()).unwrap_or(u32::MAX));
-    if state.tool_calls > plan.limits.tool_calls {
-        let text = format!("the run wants more than its {} tool calls", plan.limits.tool_calls);
+    if state.tool_calls > state.limits.tool_calls {
+        let text = format!("the run wants more than its {} tool calls", state.limits.tool_calls);
         return end(state, failed(ErrorKind::QuotaExceeded, &text));
     }
     let mut seen = Vec::with_capacity(calls.len());
@@ -158,7 +150,7 @@ fn after_answer(
     (state, effects)
 }
 
-fn answered(plan: &Plan, mut state: AgentState, result: ToolResult) -> Result<(AgentState, Vec<Effect>)> {
+fn answered(mut state: AgentState, result: ToolResult) -> Result<(AgentState, Vec<Effect>)> {
     let found = state.call_mut(&result.call_id).filter(|pending| !is_answered(pending));
     let Some(pending) = found else {
         return Err(Error::new(
@@ -175,10 +167,10 @@ fn answered(plan: &Plan, mut state: AgentState, result: ToolResult) -> Result<(A
         _ => None,
     });
     state.messages.push(Message::tool(results));
-    Ok(ask_model(plan, state))
+    Ok(ask_model(state))
 }
 
-fn resolved(plan: &Plan, mut state: AgentState, resolution: Resolution) -> Result<(AgentState, Vec<Effect>)> {
+fn resolved(mut state: AgentState, resolution: Resolution) -> Result<(AgentState, Vec<Effect>)> {
     let waiting = state.calls.iter_mut().find(
         |pending| matches!(pending.status, CallStatus::Waiting { approval, .. } if approval == resolution.approval),
     );
@@ -215,7 +207,7 @@ fn resolved(plan: &Plan, mut state: AgentState, resolution: Resolution) -> Resul
             "the approval does not fit this call".to_owned()
         }
     };
-    answered(plan, state, ToolResult::notice(call_id, Outcome::Rejected, text))
+    answered(state, ToolResult::notice(call_id, Outcome::Rejected, text))
 }
 
 fn spoken(payload: &serde_json::Value) -> String {

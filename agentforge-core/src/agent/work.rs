@@ -9,8 +9,8 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use serde_json::json;
 
 use super::{
-    Agent, AgentEvent, AgentRun, AgentState, Driver, Effect, Ending, Plan, Stage,
-    driver::{LEASE, plan_of, subject_of},
+    Agent, AgentEvent, AgentRun, AgentState, Driver, Effect, Ending, Stage,
+    driver::{LEASE, subject_of},
     effects::{Approval, Happened, Room},
     journal::encode,
     step,
@@ -32,7 +32,6 @@ use crate::{
 pub(super) struct Work<'a> {
     driver: &'a Driver,
     agent: &'a Agent,
-    plan: Plan,
     /// The starter's call; for the journal, which outlives a cancelled call, without its cancellation.
     cx: CallContext,
     room: Room,
@@ -69,7 +68,6 @@ impl<'a> Work<'a> {
         Self {
             driver,
             agent,
-            plan: plan_of(agent),
             cx: cx.shielded(),
             room: Room { cx: acting, agent: agent.clone(), run, tools, events: parts.events.clone() },
             run,
@@ -98,7 +96,7 @@ impl<'a> Work<'a> {
             Some(Applied::Epoch(epoch)) => Some(*epoch),
             _ => None,
         };
-        (self.state, _) = step(&self.plan, std::mem::take(&mut self.state), started)?;
+        (self.state, _) = step(std::mem::take(&mut self.state), started)?;
         Ok(())
     }
 
@@ -120,7 +118,7 @@ impl<'a> Work<'a> {
     async fn record_with(&mut self, event: AgentEvent, mut changes: ChangeSet) -> Result<Vec<Effect>> {
         self.append(&mut changes, &event).await?;
         // A failed commit ends this work, so that nobody sees a state ahead of its journal.
-        let (state, effects) = step(&self.plan, std::mem::take(&mut self.state), event.clone())?;
+        let (state, effects) = step(std::mem::take(&mut self.state), event.clone())?;
         self.state = state;
         if self.state.stage == Stage::Ended {
             self.close(&mut changes)?;
@@ -162,7 +160,7 @@ impl<'a> Work<'a> {
                     in_flight.push(self.renewal());
                 }
                 Happened::Event(event @ AgentEvent::ToolHeld { .. }) => {
-                    let (state, held) = step(&self.plan, self.state, event)?;
+                    let (state, held) = step(self.state, event)?;
                     self.state = state;
                     effects.extend(held);
                 }

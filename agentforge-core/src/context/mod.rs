@@ -161,6 +161,13 @@ impl CallContext {
         &*self.0.random
     }
 
+    /// The context of another request by the same principal: with a correlation of its own.
+    #[must_use]
+    pub fn for_new_request(&self) -> Self {
+        let correlation = CorrelationId::from_uuid(new_uuid(self));
+        self.narrowed(|inner| inner.correlation = correlation)
+    }
+
     /// The same call, booked on a project.
     #[must_use]
     pub fn with_project(&self, project: ProjectId) -> Self {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::{ChatEvent, ChatResponse, Delta, FinishReason, PartStart, ResponseInfo, Usage, Warning};
 use crate::{
     error::{Error, ErrorKind, Result},
-    message::{Message, Part, PartContent, Reasoning, Role, ToolCall},
+    message::{Message, Part, PartContent, Reasoning, Role},
 };
 
 /// Collects events. After a cut it still gives what had come: see [`Accumulator::partial`].
@@ -71,7 +71,7 @@ impl Accumulator {
     /// The whole answer. A part that a lenient provider never ended is closed here.
     pub fn finish(mut self, info: ResponseInfo, warnings: Vec<Warning>) -> ChatResponse {
         for (index, (start, text)) in std::mem::take(&mut self.open) {
-            self.whole.insert(index, close(start, text));
+            self.whole.insert(index, start.whole(text));
         }
         ChatResponse {
             message: Message::new(Role::Assistant, self.whole.into_values().collect()),
@@ -80,22 +80,6 @@ impl Accumulator {
             cost: None,
             info,
             warnings,
-        }
-    }
-}
-
-/// The whole part of a streamed one. Arguments that are no JSON stay text, so that validation can say so to the model.
-pub(crate) fn close(start: PartStart, text: String) -> Part {
-    match start {
-        PartStart::Text => Part::text(text),
-        PartStart::Reasoning => Part::new(PartContent::Reasoning(Reasoning { text })),
-        PartStart::ToolCall { call_id, name } => {
-            let arguments = if text.trim().is_empty() {
-                serde_json::Value::Object(serde_json::Map::new())
-            } else {
-                serde_json::from_str(&text).unwrap_or(serde_json::Value::String(text))
-            };
-            Part::tool_call(ToolCall { call_id, name, arguments })
         }
     }
 }

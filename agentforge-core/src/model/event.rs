@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Usage;
-use crate::message::Part;
+use crate::message::{Part, PartContent, Reasoning, ToolCall as Call};
 
 /// One event. Parts may interleave; `index` joins the events of one part.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -55,6 +55,25 @@ pub enum PartStart {
         /// The tool.
         name: String,
     },
+}
+
+impl PartStart {
+    /// The whole part, from all that it grew by. Arguments that are no JSON stay text, so that validation can say so to
+    /// the model; no arguments at all are an empty object.
+    pub fn whole(self, text: String) -> Part {
+        match self {
+            PartStart::Text => Part::text(text),
+            PartStart::Reasoning => Part::new(PartContent::Reasoning(Reasoning { text })),
+            PartStart::ToolCall { call_id, name } => {
+                let arguments = if text.trim().is_empty() {
+                    Value::Object(serde_json::Map::new())
+                } else {
+                    serde_json::from_str(&text).unwrap_or(Value::String(text))
+                };
+                Part::tool_call(Call { call_id, name, arguments })
+            }
+        }
+    }
 }
 
 /// What a part grows by.

@@ -12,7 +12,6 @@ use serde_json::Value;
 
 use super::{
     ChatEvent, ChatModel, ChatRequest, ChatStream, Delta, FinishReason, ModelInfo, PartStart, Price, Usage,
-    accumulator::close,
 };
 use crate::{
     context::CallContext,
@@ -184,7 +183,7 @@ impl ChatModel for ScriptedModel {
                     output = output.saturating_add(1);
                     events.push(Ok(ChatEvent::PartStart { index, part: start.clone() }));
                     events.push(Ok(ChatEvent::PartDelta { index, delta: Delta::Arguments(text.clone()) }));
-                    events.push(Ok(ChatEvent::PartEnd { index, part: close(start, text) }));
+                    events.push(Ok(ChatEvent::PartEnd { index, part: start.whole(text) }));
                 }
                 FinishReason::ToolCalls
             }
@@ -204,6 +203,6 @@ fn say(events: &mut Vec<Result<ChatEvent>>, text: &str) -> u64 {
         words += 1;
         events.push(Ok(ChatEvent::PartDelta { index: 0, delta: Delta::Text(word.to_owned()) }));
     }
-    events.push(Ok(ChatEvent::PartEnd { index: 0, part: close(PartStart::Text, text.to_owned()) }));
+    events.push(Ok(ChatEvent::PartEnd { index: 0, part: PartStart::Text.whole(text.to_owned()) }));
     words
 }

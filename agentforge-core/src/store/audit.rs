@@ -137,6 +137,13 @@ pub enum AuditVerdict {
     },
 }
 
+impl AuditVerdict {
+    /// Whether nothing is broken.
+    pub const fn is_intact(&self) -> bool {
+        matches!(self, Self::Intact { .. })
+    }
+}
+
 /// Checks a run of entries that follows an already checked one; `last` is that one's place and hash.
 pub fn verify_audit_chain(
     tenant: TenantId,

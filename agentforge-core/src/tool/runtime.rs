@@ -191,8 +191,11 @@ impl Runtime {
     ) -> Result<ToolResult> {
         let Prepared { tool, call, .. } = prepared;
         let spec = tool.spec();
+        let limited = cx
+            .with_child_cancellation()
+            .with_timeout(self.limits.timeout)
+            .with_idempotency_key(idempotency_key.clone());
         let input = ToolInput { call_id: call.call_id.clone(), arguments: call.arguments, idempotency_key };
-        let limited = cx.with_child_cancellation().with_timeout(self.limits.timeout);
         let outcome = limited.run(guard_panics(tool.call(&limited, input))).await;
         limited.cancellation().cancel();
         let result = match outcome {
