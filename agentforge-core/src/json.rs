@@ -288,7 +288,7 @@ mod tests {
         let value =
             json!({"\u{20ac}": 1, "\r": 2, "\u{fb33}": 3, "1": 4, "\u{1f600}": 5, "\u{80}": 6, "\u{f6}": 7});
         let text = to_canonical(&value);
-        let order: Vec<char> = text.chars().filter(|c| c.is_ascii_digit()).collect();
+        let order: Vec<char> = text.chars().filter(char::is_ascii_digit).collect();
         assert_eq!(order, ['2', '1', '4', '6', '7', '1', '5', '3'], "{text}");
     }
 

@@ -1,1 +1,7 @@
-//! Filled by the commits that follow.
+//! Storage adapters for AgentForge: one folder per backend, each with the same file names.
+
+pub mod memory;
+#[cfg(feature = "sqlite")]
+mod sql;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;

@@ -62,6 +62,24 @@ pub(super) struct Definition {
     pub(super) output_validator: Option<Validator>,
     pub(super) limits: AgentLimits,
     pub(super) approval_expiry: Option<Duration>,
+    digest: Digest,
+}
+
+impl Definition {
+    fn computed_digest(&self) -> Digest {
+        let tools: Vec<_> = self
+            .tools
+            .names()
+            .filter_map(|name| self.tools.spec(name))
+            .map(|spec| serde_json::json!({"name": spec.name, "version": spec.version}))
+            .collect();
+        Digest::of_json(&serde_json::json!({
+            "name": self.name,
+            "instructions": self.instructions,
+            "model": self.model.info().full_name(),
+            "tools": tools,
+        }))
+    }
 }
 
 impl Agent {
@@ -92,6 +110,7 @@ impl Agent {
                 output_validator: None,
                 limits: AgentLimits::default(),
                 approval_expiry: None,
+                digest: Digest::from_bytes([0; 32]),
             },
             tools: Vec::new(),
         }
@@ -129,19 +148,7 @@ impl Agent {
 
     /// The hash of what shapes its answers; a run remembers it.
     pub fn digest(&self) -> Digest {
-        let tools: Vec<_> = self
-            .0
-            .tools
-            .names()
-            .filter_map(|name| self.0.tools.spec(name))
-            .map(|spec| serde_json::json!({"name": spec.name, "version": spec.version}))
-            .collect();
-        Digest::of_json(&serde_json::json!({
-            "name": self.0.name,
-            "instructions": self.0.instructions,
-            "model": self.0.model.info().full_name(),
-            "tools": tools,
-        }))
+        self.0.digest
     }
 
     /// The request that asks the model to go on from a conversation.
@@ -276,6 +283,7 @@ impl AgentBuilder {
             return Err(Error::new(crate::error::ErrorKind::Unsupported, first.hint.clone())
                 .with("feature", first.feature.clone()));
         }
+        self.definition.digest = self.definition.computed_digest();
         Ok(Agent(Arc::new(self.definition)))
     }
 }

@@ -27,7 +27,8 @@ fn line(seq: u64, at: crate::time::Timestamp, event: AgentEvent) -> TimelineEntr
         seq,
         at,
         kind: event.kind().to_owned(),
-        place: String::new(),
+        place: None,
+        duration: None,
         title: String::new(),
         detail: Value::Null,
         usage: None,
@@ -56,13 +57,13 @@ fn line(seq: u64, at: crate::time::Timestamp, event: AgentEvent) -> TimelineEntr
         }
         AgentEvent::ToolIntended { call_id } => {
             entry.title = "is about to be called".to_owned();
-            entry.place = call_id;
+            entry.place = Some(call_id);
         }
-        AgentEvent::ToolHeld { call_id, .. } => entry.place = call_id,
+        AgentEvent::ToolHeld { call_id, .. } => entry.place = Some(call_id),
         AgentEvent::ApprovalRequested { call_id, approval, .. } => {
             entry.title = "a person is asked".to_owned();
             entry.detail = json!({ "approval": approval });
-            entry.place = call_id;
+            entry.place = Some(call_id);
         }
         AgentEvent::ApprovalResolved { resolution } => {
             let state = serde_json::to_value(resolution.state).unwrap_or_default();
@@ -71,7 +72,7 @@ fn line(seq: u64, at: crate::time::Timestamp, event: AgentEvent) -> TimelineEntr
         }
         AgentEvent::ToolAnswered { result } => {
             entry.title = result.text();
-            entry.place = result.call_id.clone();
+            entry.place = Some(result.call_id.clone());
             entry.detail = json!({"outcome": result.outcome, "trust": result.trust});
         }
         AgentEvent::Cancelled { partial } => {

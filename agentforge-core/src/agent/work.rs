@@ -45,6 +45,12 @@ pub(super) struct Work<'a> {
     pub(super) lease_until: Timestamp,
 }
 
+/// What came of beginning an effect.
+enum Launched {
+    Work(BoxFuture<'static, Happened>),
+    Done(Vec<Effect>),
+}
+
 type InFlight = FuturesUnordered<BoxFuture<'static, Happened>>;
 
 impl<'a> Work<'a> {
@@ -139,7 +145,10 @@ impl<'a> Work<'a> {
         in_flight.push(self.renewal());
         loop {
             while let Some(effect) = effects.pop_front() {
-                effects.extend(self.launch(effect, &in_flight).await?);
+                match self.launch(effect).await? {
+                    Launched::Work(work) => in_flight.push(work),
+                    Launched::Done(next) => effects.extend(next),
+                }
             }
             if self.state.stage == Stage::Ended {
                 return self.finished().await;
@@ -188,13 +197,13 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Starts an effect; what it wants done at once comes back.
-    async fn launch(&mut self, effect: Effect, in_flight: &InFlight) -> Result<Vec<Effect>> {
+    /// Begins an effect: work that is to be awaited, or what an effect that is done at once wants next.
+    async fn launch(&mut self, effect: Effect) -> Result<Launched> {
         match effect {
             Effect::CallModel => {
                 self.emit(kind::STEP_STARTED, json!({"step": self.state.steps})).await?;
                 let request = self.agent.request(&self.state.messages);
-                in_flight.push(self.room.clone().call_model(request).boxed());
+                Ok(Launched::Work(self.room.clone().call_model(request).boxed()))
             }
             Effect::CallTool { call, approved, in_doubt } => {
                 // A provider may use an id again in a later step, so the step is part of the key.
@@ -208,7 +217,9 @@ impl<'a> Work<'a> {
                 };
                 let room = self.room.clone();
                 let trust = self.state.trust();
-                in_flight.push(room.prepare_tool(call, key.to_string(), trust, approval, in_doubt).boxed());
+                Ok(Launched::Work(
+                    room.prepare_tool(call, key.to_string(), trust, approval, in_doubt).boxed(),
+                ))
             }
             Effect::AskApproval { call, digest, need } => {
                 let spec = self.agent.0.tools.spec(&call.name);
@@ -236,11 +247,10 @@ impl<'a> Work<'a> {
                 changes.changes.extend(asked);
                 let event =
                     AgentEvent::ApprovalRequested { call_id: call.call_id, approval: approval.id, digest };
-                return self.record_with(event, changes).await;
+                Ok(Launched::Done(self.record_with(event, changes).await?))
             }
-            Effect::Finish(_) => {}
+            Effect::Finish(_) => Ok(Launched::Done(Vec::new())),
         }
-        Ok(Vec::new())
     }
 
     fn was_approved(&self, call_id: &str) -> bool {

@@ -101,6 +101,21 @@ impl ApprovalDesk {
         Ok((approval, changes))
     }
 
+    /// The changes that close an approval because its run no longer waits for it; none when it is closed already. The
+    /// run commits them with its own journal, and reads again when somebody voted in between.
+    pub fn withdraw(stored: Stored<Approval>) -> Result<Vec<Change>> {
+        let Stored { value: mut approval, version, .. } = stored;
+        if approval.state != ApprovalState::Open {
+            return Ok(Vec::new());
+        }
+        approval.state = ApprovalState::Cancelled;
+        let detail = json!({"run": approval.run, "state": approval.state, "digest": approval.digest});
+        Ok(vec![
+            Change::put(&approval, Expect::Version(version))?,
+            Change::Audit(AuditDraft::done("approval.cancelled", "approval", approval.id, detail)),
+        ])
+    }
+
     /// An approval, for whoever may see runs.
     pub async fn get(&self, cx: &CallContext, id: ApprovalId) -> Result<Stored<Approval>> {
         self.authorizer.require(cx, Permission::ProcessesRead, &Resource::TENANT).await?;

@@ -81,13 +81,37 @@ impl Error {
     }
 }
 
+/// The keys that the platform itself writes.
+const WELL_KNOWN: [&str; 20] = [
+    "collection",
+    "current",
+    "current_epoch",
+    "current_seq",
+    "current_version",
+    "expires_at",
+    "feature",
+    "field",
+    "guardrail",
+    "limit",
+    "model",
+    "path",
+    "permission",
+    "provider",
+    "role",
+    "state",
+    "status",
+    "tool",
+    "until",
+    "violations",
+];
+
 impl From<ErrorReport> for Error {
     /// Rebuilds an error that was stored or came across a border. Details keep only the keys that the table of
     /// well-known keys names, since keys are static inside Rust.
     fn from(report: ErrorReport) -> Self {
         let kind = ErrorKind::from_code(&report.code).unwrap_or(ErrorKind::Internal);
         let mut error = Error::new(kind, report.message);
-        for key in ["field", "current_version", "path", "collection", "tool", "model", "provider", "status"] {
+        for key in WELL_KNOWN {
             if let Some(value) = report.details.get(key) {
                 error = error.with(key, value.clone());
             }

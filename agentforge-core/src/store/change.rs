@@ -17,7 +17,9 @@ use crate::{
     time::Timestamp,
 };
 
-/// What a change expects to find.
+/// What a change expects to find; anything else is a `conflict` whose `field` is `version` and that carries the
+/// `current_version`. A soft-deleted record counts as absent; written anew it goes on counting versions, so that none
+/// comes twice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expect {
     /// Whatever is there.
@@ -52,17 +54,18 @@ pub enum Change {
         /// What must be there before.
         expect: Expect,
     },
-    /// Takes or takes over the lease of a run. Fails with `conflict` while another owner's lease is alive. The
-    /// receipt carries the new epoch.
+    /// Takes or takes over the lease of a run. Fails with `conflict` while another owner's lease is alive; an owner may
+    /// take its own anew. The receipt carries the new epoch, which is always another one.
     AcquireLease {
         /// The run.
         run: RunId,
-        /// Who will own it.
+        /// Who will own it; not empty.
         owner: String,
         /// Until when, unless renewed.
         until: Timestamp,
     },
-    /// Keeps a lease; `fenced` when its epoch is no longer the run's.
+    /// Keeps a lease, also one that has expired and that nobody took since; `fenced` when its epoch is no longer the
+    /// run's or it was given back.
     RenewLease {
         /// The run.
         run: RunId,
@@ -71,15 +74,15 @@ pub enum Change {
         /// Until when, unless renewed again.
         until: Timestamp,
     },
-    /// Gives a lease back; `fenced` when its epoch is no longer the run's.
+    /// Gives a lease back, which spends its epoch; `fenced` when that is no longer the run's.
     ReleaseLease {
         /// The run.
         run: RunId,
         /// The epoch that this owner was given.
         epoch: u64,
     },
-    /// Appends to a run's journal. `fenced` when the epoch is not the run's; `conflict` when the journal does not end
-    /// where expected.
+    /// Appends to a run's journal. `fenced` when the epoch is not the run's or its lease is not alive; `conflict`, with
+    /// the `current_seq`, when the journal does not end where expected.
     Append {
         /// The run.
         run: RunId,
@@ -99,7 +102,8 @@ pub enum Change {
         /// The timer's key.
         key: String,
     },
-    /// Puts a signal into a run's mailbox; a second one with the same name and dedup id changes nothing.
+    /// Puts a signal into a run's mailbox; a second one with the same name and dedup id changes nothing, even when the
+    /// first was consumed.
     Signal(Signal),
     /// Takes a signal out of the mailbox; absent is fine.
     ConsumeSignal {
@@ -110,7 +114,8 @@ pub enum Change {
         /// The signal's dedup id.
         dedup: String,
     },
-    /// Adds to a counter; `quota_exceeded` when it would pass the limit. The receipt carries the new value.
+    /// Adds to a counter; `quota_exceeded` when it would pass the limit, which never stops giving back, and
+    /// `invalid_input` when it would pass 64 bits. The receipt carries the new value.
     Count {
         /// The counter, with its window in the key.
         key: String,
@@ -119,7 +124,8 @@ pub enum Change {
         /// The most that the counter may hold.
         limit: Option<i64>,
     },
-    /// Stores an index segment. It is invisible until a swap names it.
+    /// Stores an index segment. It is invisible until a swap names it. Putting the same bytes again is fine, other
+    /// bytes under its id are a `conflict`.
     PutSegment {
         /// The index.
         index: IndexKey,
@@ -129,7 +135,7 @@ pub enum Change {
         bytes: Bytes,
     },
     /// Makes exactly these segments the index, and drops those that it no longer names. `conflict` when the
-    /// generation moved.
+    /// generation moved, `not_found` when a segment was never put.
     SwapSegments {
         /// The index.
         index: IndexKey,
@@ -140,10 +146,11 @@ pub enum Change {
     },
     /// Counts one more reference to a blob; `not_found` when its bytes were never put.
     RetainBlob(BlobRef),
-    /// Counts one reference less; the bytes are swept after a grace time without references.
+    /// Counts one reference less; the bytes are swept after a grace time without references. Absent is fine.
     ReleaseBlob(BlobRef),
-    /// Makes something due for a worker, or moves when it is due; keeps the earlier instant of both. The receipt carries
-    /// the row's epoch, which counts every enqueue and every claim of it.
+    /// Makes something due for a worker, or moves when it is due; keeps the earlier instant of both. While a claim holds
+    /// the row, the instant counts once the claim ends. The receipt carries the row's epoch: every enqueue and every
+    /// claim gives a greater one, also when the row went and came back in between.
     Enqueue {
         /// What sort of worker.
         kind: DispatchKind,
@@ -153,7 +160,8 @@ pub enum Change {
         due: Timestamp,
     },
     /// Removes a row if nothing has happened to it since the enqueue or claim that gave this epoch. A row that was
-    /// claimed or enqueued since stays, and that is no error: whoever claims it finds the work done.
+    /// claimed or enqueued since stays, and that is no error: whoever claims it finds the work done. A claim of this
+    /// epoch ends all the same, so that what was enqueued since is due when it said and not when the hold ends.
     Dequeue {
         /// What sort of worker.
         kind: DispatchKind,
@@ -222,22 +230,38 @@ impl ChangeSet {
     }
 }
 
-fn check_text(what: &str, text: &str) -> Result<()> {
+pub(super) fn check_text(what: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         return Err(Error::invalid(format!("{what} holds a NUL character; remove it")).with("field", what));
     }
     Ok(())
 }
 
+/// A document is an object, holds nothing that no store can keep, and does not claim to be another record.
+fn check_document(spec: &CollectionSpec, id: Uuid, document: &Value) -> Result<()> {
+    if !document.is_object() {
+        return Err(Error::invalid(format!("a record of `{}` must be a JSON object", spec.name)));
+    }
+    let own = document.get("id").and_then(Value::as_str).and_then(|text| Uuid::try_parse(text).ok());
+    if own.is_some_and(|own| own != id) {
+        let message = format!("the document says that it is another record of `{}` than {id}", spec.name);
+        return Err(Error::invalid(message).with("field", "id"));
+    }
+    crate::json::check_storable(document)
+}
+
 fn check_change(change: &Change) -> Result<()> {
     match change {
-        Change::Put { spec, document, .. } => {
-            crate::json::check_storable(document)?;
+        Change::Put { spec, id, document, .. } => {
+            check_document(spec, *id, document)?;
             spec.fields
                 .iter()
                 .try_for_each(|field| super::FieldValue::extract(spec, field, document).map(drop))
         }
         Change::Append { entries, .. } => entries.iter().try_for_each(JournalEntry::check),
+        Change::AcquireLease { owner, .. } if owner.is_empty() => {
+            Err(Error::invalid("a lease needs an owner; name the worker").with("field", "owner"))
+        }
         Change::AcquireLease { owner, .. } => check_text("owner", owner),
         Change::SetTimer(timer) => check_text("timer key", &timer.key),
         Change::CancelTimer { key, .. } => check_text("timer key", key),
@@ -253,9 +277,15 @@ fn check_change(change: &Change) -> Result<()> {
         Change::Count { key, .. } => check_text("counter key", key),
         Change::Emit { key, event } => {
             check_text("outbox key", key)?;
+            check_text("event kind", &event.kind)?;
             crate::json::check_storable(&event.data)
         }
-        Change::Audit(draft) => crate::json::check_storable(&draft.detail),
+        Change::Audit(draft) => {
+            check_text("audit action", &draft.action)?;
+            check_text("audit resource", &draft.resource)?;
+            check_text("audit resource id", draft.resource_id.as_deref().unwrap_or_default())?;
+            crate::json::check_storable(&draft.detail)
+        }
         Change::PutSegment { index, .. } | Change::SwapSegments { index, .. } => {
             check_text("index kind", &index.kind)
         }
@@ -263,9 +293,10 @@ fn check_change(change: &Change) -> Result<()> {
         | Change::RenewLease { .. }
         | Change::ReleaseLease { .. }
         | Change::RetainBlob(_)
-        | Change::ReleaseBlob(_)
-        | Change::Enqueue { .. }
-        | Change::Dequeue { .. } => Ok(()),
+        | Change::ReleaseBlob(_) => Ok(()),
+        Change::Enqueue { kind, .. } | Change::Dequeue { kind, .. } => {
+            check_text("dispatch kind", kind.as_str())
+        }
     }
 }
 
@@ -277,7 +308,7 @@ pub enum Applied {
     Done,
     /// The record's new version.
     Version(u64),
-    /// The lease's epoch.
+    /// The epoch of the lease or the dispatch row.
     Epoch(u64),
     /// The sequence number that the next journal entry will get.
     NextSeq(u64),
@@ -306,7 +337,7 @@ impl Receipt {
         }
     }
 
-    /// The epoch that a lease at a place in the set was given.
+    /// The epoch that a lease or a dispatch row at a place in the set was given.
     pub fn epoch(&self, place: usize) -> Option<u64> {
         match self.applied.get(place)? {
             Applied::Epoch(epoch) => Some(*epoch),

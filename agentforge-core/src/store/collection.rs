@@ -20,9 +20,11 @@ pub struct CollectionSpec {
     pub fields: &'static [FieldSpec],
     /// Indexes; each is led by the tenant and ended by the id on its own.
     pub indexes: &'static [IndexSpec],
-    /// Combinations of fields that occur once in a tenant. A null makes a combination free.
+    /// Combinations of fields that occur once in a tenant; a second one is a `conflict` whose `field` holds the fields,
+    /// joined by commas. A null makes a combination free, and soft-deleted records do not count.
     pub unique: &'static [UniqueSpec],
-    /// Fields that hold the id of a record of the same tenant.
+    /// Fields that hold the id of a record of the same tenant. One that is not there is `invalid_input`; a soft-deleted
+    /// one is not there.
     pub references: &'static [ReferenceSpec],
     /// Whether a deleted record is kept, hidden, until a purge.
     pub soft_delete: bool,
@@ -96,7 +98,7 @@ pub struct ReferenceSpec {
     pub on_delete: OnDelete,
 }
 
-/// What happens to a record when the one that it refers to is deleted.
+/// What happens to a record when the one that it refers to is deleted, softly or not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnDelete {
     /// The deletion is refused.

@@ -51,7 +51,7 @@ pub struct Claim {
     pub kind: DispatchKind,
     /// The thing.
     pub id: Uuid,
-    /// Counts the enqueues and claims of this row; [`super::Change::Dequeue`] names it.
+    /// Grows with every enqueue and every claim of this row; [`super::Change::Dequeue`] names it.
     pub epoch: u64,
 }
 
@@ -63,6 +63,7 @@ pub trait Dispatch: Send + Sync {
     async fn claim(&self, cx: &CallContext, request: &ClaimRequest) -> Result<Vec<Claim>>;
 
     /// Completes when there may be something to claim, or when the call is cancelled or its deadline passes. May
-    /// complete too early, never too late by more than 50 ms for what this process wrote. Only the system may call.
+    /// complete too early, never too late by more than 50 ms for what this process wrote. Only the system of the platform
+    /// may call this; anybody else is `denied`.
     async fn wait(&self, cx: &CallContext, kinds: &[DispatchKind]) -> Result<()>;
 }

@@ -191,8 +191,8 @@ impl Filter {
         }
     }
 
-    /// Fails when the filter names a field that the collection does not declare, compares it with another type, or
-    /// nests too deeply.
+    /// Fails when the filter names a field that the collection does not declare, compares it with another type or with
+    /// text that holds a NUL, or nests too deeply.
     pub fn check(&self, spec: &CollectionSpec) -> Result<()> {
         self.check_within(spec, MAX_FILTER_DEPTH)
     }
@@ -256,14 +256,19 @@ fn declared<'a>(
         ))
         .with("field", name)
     })?;
-    match values.into_iter().find(|value| !value.fits(field.kind)) {
-        None => Ok(()),
-        Some(value) => Err(Error::invalid(format!(
-            "`{name}` of `{}` is compared with {value:?}, which is not of kind {:?}",
-            spec.name, field.kind
-        ))
-        .with("field", name)),
+    for value in values {
+        if !value.fits(field.kind) {
+            return Err(Error::invalid(format!(
+                "`{name}` of `{}` is compared with {value:?}, which is not of kind {:?}",
+                spec.name, field.kind
+            ))
+            .with("field", name));
+        }
+        if let FieldValue::Text(text) = value {
+            super::change::check_text(name, text)?;
+        }
     }
+    Ok(())
 }
 
 /// The value of a field of a stored record, system fields included.

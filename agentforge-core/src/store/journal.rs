@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::BlobRef;
+use super::{BlobRef, change::check_text};
 use crate::{
     context::CallContext,
     error::{Error, Result},
@@ -74,6 +74,9 @@ impl JournalEntry {
     }
 
     pub(super) fn check(&self) -> Result<()> {
+        check_text("journal kind", &self.kind)?;
+        check_text("node path", &self.node_path)?;
+        check_text("effect key", self.effect_key.as_deref().unwrap_or_default())?;
         let Payload::Inline(value) = &self.payload else { return Ok(()) };
         crate::json::check_storable(value)?;
         let size = crate::json::encoded_len(value);

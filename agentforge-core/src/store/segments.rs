@@ -33,6 +33,6 @@ pub trait Segments: Send + Sync {
     /// Which segments make up an index now; empty when it was never swapped.
     async fn manifest(&self, cx: &CallContext, index: &IndexKey) -> Result<Manifest>;
 
-    /// The bytes of a segment; `not_found` when a later generation dropped it.
+    /// The bytes of a segment; `not_found` when no swap named it yet or a later one dropped it.
     async fn segment(&self, cx: &CallContext, index: &IndexKey, segment: SegmentId) -> Result<Bytes>;
 }

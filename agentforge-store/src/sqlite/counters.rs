@@ -1,0 +1,19 @@
+//! Counters in a file.
+
+use agentforge_core::{context::CallContext, error::Result, store::Counters};
+use async_trait::async_trait;
+
+use super::{SqliteStore, row};
+
+#[async_trait]
+impl Counters for SqliteStore {
+    async fn values(&self, cx: &CallContext, keys: &[&str]) -> Result<Vec<i64>> {
+        let mut values = Vec::with_capacity(keys.len());
+        for key in keys {
+            let found =
+                self.shared.readers.first(cx, self.shared.sql.counters.value(cx.tenant(), key)?).await?;
+            values.push(found.map_or(Ok(0), |found| row::int(&found, 0))?);
+        }
+        Ok(values)
+    }
+}

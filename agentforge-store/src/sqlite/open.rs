@@ -1,0 +1,146 @@
+//! Opens a file: looks, connects, migrates, and starts the writer.
+
+use std::{
+    path::{Path, absolute},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use agentforge_core::{
+    context::{CallContext, Randomness},
+    error::{Error, ErrorKind, Result},
+    id::TenantId,
+    runtime::Spawner,
+};
+use sqlx::{
+    ConnectOptions, Connection, Row, SqliteConnection,
+    sqlite::{SqliteConnectOptions, SqliteSynchronous},
+};
+use tokio::sync::{Notify, mpsc};
+
+use super::{
+    Durability, Shared, SqliteOptions,
+    error::{is_busy, is_unwritable, translate},
+    inspect::{inspect, unwritable},
+    migrate::migrate,
+    readers::Readers,
+    writer::{QUEUE, Writer},
+};
+use crate::sql::{Statements, dialect::SQLITE};
+
+/// How many texts a connection keeps prepared.
+const PREPARED: usize = 256;
+/// How many results wait between the driver's thread and a task: more than any program or page has.
+const RESULTS: usize = 1_024;
+/// How often a lock is tried again that SQLite itself does not wait for.
+const RETRY: Duration = Duration::from_millis(5);
+
+pub(super) async fn open(
+    path: &Path,
+    options: SqliteOptions,
+    spawner: Arc<dyn Spawner>,
+    random: &dyn Randomness,
+    cx: &CallContext,
+) -> Result<Shared> {
+    if !cx.scope().is_system() || cx.tenant() != TenantId::PLATFORM {
+        return Err(Error::denied("only the system of the platform opens a store"));
+    }
+    let path = absolute(path).map_err(|error| {
+        Error::invalid(format!("`{}` is no path of a file", path.display())).caused_by(error)
+    })?;
+    inspect(&path).await?;
+    let sql = Arc::new(Statements::new(SQLITE, options.collections)?);
+    let (writing, reading) = (writing(&path, &options), reading(&path, &options));
+    let mut connection = connect(&path, &writing, &options).await?;
+    let migrated = migrate(&mut connection, &sql, options.collections, &path, cx, random).await;
+    let cursors = match migrated {
+        Ok(cursors) => cursors,
+        Err(error) => {
+            let _ = connection.close().await;
+            return Err(error);
+        }
+    };
+    let (jobs, queue) = mpsc::channel(QUEUE);
+    let written = Arc::new(Notify::new());
+    let writer = Writer::new(writing, connection, sql.clone(), queue, written.clone());
+    let task = spawner.spawn("agentforge sqlite writer", Box::pin(writer.work()));
+    Ok(Shared {
+        readers: Readers::new(reading, options.readers),
+        sql,
+        cursors,
+        jobs,
+        written,
+        task: Mutex::new(Some(task)),
+    })
+}
+
+fn common(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    // The driver counts in 32-bit milliseconds and refuses more by a panic.
+    let busy = options.busy_timeout.min(Duration::from_hours(24));
+    SqliteConnectOptions::new()
+        .filename(path)
+        .foreign_keys(true)
+        .busy_timeout(busy)
+        .statement_cache_capacity(PREPARED)
+        .row_buffer_size(RESULTS)
+        .pragma("cache_size", "-16000")
+        .pragma("temp_store", "MEMORY")
+        .disable_statement_logging()
+}
+
+fn writing(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    let synchronous = match options.durability {
+        Durability::Full => SqliteSynchronous::Full,
+        Durability::Process => SqliteSynchronous::Normal,
+    };
+    common(path, options)
+        .create_if_missing(true)
+        .synchronous(synchronous)
+        // Each page is then moved from the log to the file less often; the log stays below 16 MiB of pages.
+        .pragma("wal_autocheckpoint", "4000")
+        .pragma("journal_size_limit", "67108864")
+}
+
+fn reading(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
+    common(path, options).read_only(true)
+}
+
+/// The writer's connection, with the log turned on.
+async fn connect(
+    path: &Path,
+    writing: &SqliteConnectOptions,
+    options: &SqliteOptions,
+) -> Result<SqliteConnection> {
+    let during = |error: sqlx::Error| {
+        if is_unwritable(&error) {
+            unwritable(path).caused_by(error)
+        } else {
+            translate(error).with("path", path.display().to_string())
+        }
+    };
+    let mut connection = writing.connect().await.map_err(during)?;
+    let began = Instant::now();
+    loop {
+        // Two processes that create a file at once meet here, where SQLite does not wait for the lock.
+        match sqlx::query("PRAGMA journal_mode = WAL").fetch_one(&mut connection).await {
+            Ok(mode) if mode.try_get::<String, _>(0).is_ok_and(|mode| mode == "wal") => {
+                return Ok(connection);
+            }
+            Ok(_) => {
+                return Err(Error::new(
+                    ErrorKind::Unsupported,
+                    format!(
+                        "`{}` lies on a file system without shared memory, which several connections need; \
+                         choose a local disk",
+                        path.display()
+                    ),
+                )
+                .with("path", path.display().to_string()));
+            }
+            Err(error) if is_busy(&error) && began.elapsed() < options.busy_timeout => {
+                tokio::time::sleep(RETRY).await;
+            }
+            Err(error) => return Err(during(error)),
+        }
+    }
+}
