@@ -1,0 +1,202 @@
+//! Writes a request. Members come in the order of their names, so that a repeated prefix is the same bytes and the
+//! provider's cache finds it.
+
+use agentforge_core::{
+    Error, Result,
+    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolChoice, ToolDefinition, Warning},
+};
+use serde_json::{Map, Value, json};
+
+use super::{check, messages::messages};
+use crate::{
+    host::{MaxTokensField, ReasoningField, SeedField},
+    transport::Headers,
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+};
+
+pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
+    let faults = check::faults(request, target);
+    if !faults.is_empty() {
+        return Err(refusal(target, &faults));
+    }
+    if request.messages.is_empty() {
+        return Err(Error::invalid("a chat request needs at least one message"));
+    }
+    let called =
+        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
+    let names =
+        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let mut warnings = Vec::new();
+    let mut body = Map::new();
+    let mut set = |member: &str, value: Value| {
+        body.insert(member.to_owned(), value);
+    };
+    set("model", target.model.model.clone().into());
+    set("messages", messages(&request.messages, target, &names, &mut warnings).into());
+    if target.delivery == Delivery::Streamed {
+        set("stream", true.into());
+        if target.quirks.ask_for_usage {
+            set("stream_options", json!({"include_usage": true}));
+        }
+    }
+    if !request.tools.is_empty() {
+        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+        set("tools", tools.into());
+    }
+    if let Some(choice) = tool_choice(request, &names)? {
+        set("tool_choice", choice);
+    }
+    if let OutputFormat::Json { name, schema } = &request.output {
+        let mut format = json!({"name": NameRule::COMMON.mend(name), "schema": schema.as_value()});
+        if let (true, Some(format)) = (target.quirks.strict_schema, format.as_object_mut()) {
+            format.insert("strict".to_owned(), is_strict(schema.as_value()).into());
+        }
+        set("response_format", json!({"type": "json_schema", "json_schema": format}));
+    }
+    settings(request, target, &mut body, &mut warnings);
+    match request.extra.get(&target.model.provider) {
+        None => {}
+        Some(Value::Object(extra)) => body.extend(extra.clone()),
+        Some(_) => {
+            return Err(Error::invalid(format!(
+                "`extra` for {} must be an object of members for the request's body",
+                target.model.provider
+            )));
+        }
+    }
+    let body = serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    Ok(EncodedRequest {
+        path: "/chat/completions".to_owned(),
+        headers: Headers::from_iter([("content-type", "application/json")]),
+        body: body.into(),
+        warnings,
+        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+    })
+}
+
+fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
+    let mut parameters = tool.parameters.as_value().clone();
+    if let Value::Object(fields) = &mut parameters {
+        // Older servers refuse an object schema without these.
+        fields.entry("type").or_insert_with(|| "object".into());
+        fields.entry("properties").or_insert_with(|| json!({}));
+    }
+    json!({"type": "function", "function": {
+        "name": names.to_provider(&tool.name),
+        "description": tool.description,
+        "parameters": parameters,
+    }})
+}
+
+fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
+    match &request.tool_choice {
+        ToolChoice::Auto => Ok(None),
+        ToolChoice::None if request.tools.is_empty() => Ok(None),
+        ToolChoice::None => Ok(Some("none".into())),
+        ToolChoice::Required if request.tools.is_empty() => Err(Error::invalid(
+            "a tool call is required and there are no tools; add one or let the model decide",
+        )),
+        ToolChoice::Required => Ok(Some("required".into())),
+        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
+                .with("tool", name.clone()))
+        }
+        ToolChoice::Tool(name) => {
+            Ok(Some(json!({"type": "function", "function": {"name": names.to_provider(name)}})))
+        }
+    }
+}
+
+fn settings(
+    request: &ChatRequest,
+    target: &Target<'_>,
+    body: &mut Map<String, Value>,
+    warnings: &mut Vec<Warning>,
+) {
+    let settings = &request.settings;
+    let quirks = target.quirks;
+    let mut leave_out = |setting: &str| {
+        warnings.push(Warning {
+            setting: setting.to_owned(),
+            message: format!("left out: {} does not take it", target.model.full_name()),
+        });
+    };
+    for (name, value) in [("temperature", settings.temperature), ("top_p", settings.top_p)] {
+        match value {
+            None => {}
+            Some(_) if !target.profile.sampling => leave_out(name),
+            Some(value) => {
+                body.insert(name.to_owned(), value.into());
+            }
+        }
+    }
+    if let Some(most) = settings.max_tokens {
+        let name = match quirks.max_tokens {
+            MaxTokensField::MaxTokens => "max_tokens",
+            MaxTokensField::MaxCompletionTokens => "max_completion_tokens",
+        };
+        body.insert(name.to_owned(), most.into());
+    }
+    if !settings.stop.is_empty() {
+        body.insert("stop".to_owned(), settings.stop.clone().into());
+    }
+    match (settings.seed, quirks.seed) {
+        (None, _) => {}
+        (Some(_), SeedField::Missing) => leave_out("seed"),
+        (Some(seed), SeedField::Seed) => {
+            body.insert("seed".to_owned(), seed.into());
+        }
+        (Some(seed), SeedField::RandomSeed) => {
+            body.insert("random_seed".to_owned(), seed.into());
+        }
+    }
+    match (settings.reasoning.map(effort), quirks.reasoning) {
+        (None, _) => {}
+        (Some(_), _) if !target.profile.reasoning_effort => leave_out("reasoning"),
+        (Some(effort), ReasoningField::Effort) => {
+            body.insert("reasoning_effort".to_owned(), effort.into());
+        }
+        (Some(effort), ReasoningField::Object) => {
+            body.insert("reasoning".to_owned(), json!({ "effort": effort }));
+        }
+    }
+    match settings.parallel_tool_calls {
+        Some(_) if !quirks.parallel_tool_calls => leave_out("parallel_tool_calls"),
+        Some(parallel) if !request.tools.is_empty() => {
+            body.insert("parallel_tool_calls".to_owned(), parallel.into());
+        }
+        _ => {}
+    }
+}
+
+const fn effort(effort: ReasoningEffort) -> &'static str {
+    match effort {
+        ReasoningEffort::Minimal => "minimal",
+        ReasoningEffort::Low => "low",
+        ReasoningEffort::Medium => "medium",
+        ReasoningEffort::High => "high",
+    }
+}
+
+/// Whether a schema keeps the rules of strict mode: every object is closed and requires all of its properties. A
+/// provider refuses `strict` for any other schema.
+fn is_strict(schema: &Value) -> bool {
+    match schema {
+        Value::Array(items) => items.iter().all(is_strict),
+        Value::Object(fields) => {
+            let closed = match fields.get("properties") {
+                Some(Value::Object(properties)) => {
+                    let required = fields.get("required").and_then(Value::as_array);
+                    fields.get("additionalProperties") == Some(&Value::Bool(false))
+                        && properties.keys().all(|name| {
+                            required.is_some_and(|required| required.iter().any(|one| one == name.as_str()))
+                        })
+                }
+                _ => fields.get("type") != Some(&Value::String("object".to_owned())),
+            };
+            closed && fields.values().all(is_strict)
+        }
+        _ => true,
+    }
+}

@@ -1,0 +1,82 @@
+//! The parts of an answer while it streams: gives every part its index and its start, deltas and end.
+
+use std::collections::VecDeque;
+
+use agentforge_core::{
+    message::{Native, Part},
+    model::{ChatEvent, Delta, PartStart},
+};
+
+/// The parts of one answer. An index is the place of its part.
+#[derive(Debug, Default)]
+pub(super) struct Parts(Vec<Option<OpenPart>>);
+
+#[derive(Debug)]
+struct OpenPart {
+    start: PartStart,
+    text: String,
+    native: Option<Native>,
+}
+
+impl Parts {
+    /// Whether no part has begun.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Begins a part and gives its index.
+    pub(super) fn begin(&mut self, part: PartStart, events: &mut VecDeque<ChatEvent>) -> u32 {
+        let index = self.next();
+        self.0.push(Some(OpenPart { start: part.clone(), text: String::new(), native: None }));
+        events.push_back(ChatEvent::PartStart { index, part });
+        index
+    }
+
+    /// Grows a part by a piece that is not empty. A part that has ended stays as it is.
+    pub(super) fn grow(&mut self, index: u32, piece: &str, events: &mut VecDeque<ChatEvent>) {
+        let Some(part) = self.open(index) else { return };
+        if piece.is_empty() {
+            return;
+        }
+        part.text.push_str(piece);
+        let delta = match part.start {
+            PartStart::Text => Delta::Text(piece.to_owned()),
+            PartStart::Reasoning => Delta::Reasoning(piece.to_owned()),
+            PartStart::ToolCall { .. } => Delta::Arguments(piece.to_owned()),
+        };
+        events.push_back(ChatEvent::PartDelta { index, delta });
+    }
+
+    /// Keeps the provider's own item with a part.
+    pub(super) fn mark(&mut self, index: u32, native: Native) {
+        if let Some(part) = self.open(index) {
+            part.native = Some(native);
+        }
+    }
+
+    /// Adds a part that was not streamed.
+    pub(super) fn whole(&mut self, part: Part, events: &mut VecDeque<ChatEvent>) {
+        let index = self.next();
+        self.0.push(None);
+        events.push_back(ChatEvent::PartEnd { index, part });
+    }
+
+    /// Ends every part that is still open, in order.
+    pub(super) fn end_all(&mut self, events: &mut VecDeque<ChatEvent>) {
+        for (place, slot) in self.0.iter_mut().enumerate() {
+            if let Some(open) = slot.take() {
+                let index = u32::try_from(place).unwrap_or(u32::MAX);
+                let part = Part { native: open.native, ..open.start.whole(open.text) };
+                events.push_back(ChatEvent::PartEnd { index, part });
+            }
+        }
+    }
+
+    fn next(&self) -> u32 {
+        u32::try_from(self.0.len()).unwrap_or(u32::MAX)
+    }
+
+    fn open(&mut self, index: u32) -> Option<&mut OpenPart> {
+        self.0.get_mut(usize::try_from(index).ok()?)?.as_mut()
+    }
+}
