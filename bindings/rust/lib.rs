@@ -1,1 +1,66 @@
-//! placeholder
+//! AgentForge: the agent platform that you embed instead of deploy.
+//!
+//! One handle, [`Forge`], over one store gives a host agents with tools, knowledge bases, durable processes with human
+//! approval, and access control with tenants. A [`Workspace`] is a tenant as a principal sees it.
+//!
+//! ```
+//! use agentforge::{Forge, prelude::*};
+//! use std::sync::Arc;
+//!
+//! # let work = async {
+//! let forge = Forge::open("memory:").await?;
+//! let workspace = forge.workspace();
+//!
+//! let handbook = workspace.knowledge("handbook").await?;
+//! handbook.add(workspace.context(), "leave.md", "Everybody has 28 days of leave a year.").await?;
+//!
+//! let agent = workspace.agent("hr", agentforge::models::offline()).tool(handbook.search_tool()).build()?;
+//! let run = workspace.run(&agent, "How many days of leave do I have?").await?;
+//! assert!(run.text().contains("28 days"));
+//! forge.close().await?;
+//! # Ok::<(), agentforge::Error>(())
+//! # };
+//! # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work).unwrap();
+//! # let _ = Arc::new(());
+//! ```
+
+mod elevation;
+mod forge;
+mod location;
+pub mod models;
+mod tokio_runtime;
+mod worker;
+mod workspace;
+
+#[cfg(feature = "testkit")]
+pub use agentforge_core::testkit;
+pub use agentforge_core::{
+    CallContext, Error, ErrorKind, Result, agent, approval, context, error, event, guardrail, id, identity,
+    json, knowledge, memory, message, model, money, record, runtime, schema, security, store, testing, time,
+    tool,
+};
+pub use agentforge_process as process;
+pub use agentforge_store as stores;
+pub use agentforge_tools::knowledge as knowledge_base;
+pub use agentforge_tools::tool;
+pub use async_trait::async_trait;
+pub use forge::{Forge, ForgeBuilder};
+pub use futures::{future::BoxFuture, stream};
+pub use serde_json;
+pub use uuid;
+pub use workspace::{
+    Workspace, WorkspaceApprovals, WorkspaceAudit, WorkspaceIdentity, WorkspaceProcesses, WorkspaceRuns,
+};
+
+/// What most hosts need in scope.
+pub mod prelude {
+    pub use crate::{CallContext, Error, Forge, Result, Workspace, tool};
+    pub use agentforge_core::model::{ChatModel, ChatModelExt};
+    pub use agentforge_core::tool::Tool;
+}
+
+/// What the `#[tool]` macro expands to. Not for direct use.
+#[doc(hidden)]
+pub mod __private {
+    pub use agentforge_tools::__private::*;
+}

@@ -17,14 +17,14 @@ use agentforge_core::{
 use async_trait::async_trait;
 
 use super::{
-    AddEffect, AddOutcome, DocumentSummary, KnowledgeBases,
+    AddEffect, AddOutcome, DocumentSummary, KnowledgeBases, KnowledgeTool,
     document::{self, Planned},
     extract,
 };
 
 /// How often a change is planned anew when others changed the same index in the meantime. Each failed attempt means
-/// that another writer succeeded.
-const MOST_ATTEMPTS: usize = 32;
+/// that another writer succeeded, so this bounds how many may crowd one base at a time.
+const MOST_ATTEMPTS: usize = 1_000;
 
 /// How many documents are read at once for a list: their whole texts come along.
 const DOCUMENT_PAGE: u32 = 50;
@@ -36,6 +36,12 @@ pub struct KnowledgeBase {
     bases: KnowledgeBases,
     tenant: TenantId,
     record: Arc<KnowledgeBaseRecord>,
+}
+
+impl std::fmt::Debug for KnowledgeBase {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KnowledgeBase({})", self.record.name)
+    }
 }
 
 impl KnowledgeBase {
@@ -56,6 +62,11 @@ impl KnowledgeBase {
     /// Adds a file: Markdown or plain text in UTF-8. See [`KnowledgeBase::add`].
     pub async fn add_bytes(&self, cx: &CallContext, source: &str, bytes: &[u8]) -> Result<AddOutcome> {
         self.add(cx, source, extract::plain_text(source, bytes)?).await
+    }
+
+    /// The base as a tool, by which an agent searches it.
+    pub fn search_tool(&self) -> KnowledgeTool {
+        KnowledgeTool::new(Arc::new(self.clone()))
     }
 
     /// Adds a document, or replaces the one of the same source; needs `kb:write`.

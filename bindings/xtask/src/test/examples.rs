@@ -20,7 +20,7 @@ const RUNS: &[(&str, &[&[&str]])] = &[
 ];
 
 /// With one of these an example would use a real model.
-const KEYS: &[&str] = &["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OLLAMA_HOST"];
+const KEYS: &[&str] = &["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "OLLAMA_HOST", "AGENTFORGE_MODEL"];
 
 const LIMIT: Duration = Duration::from_mins(3);
 
@@ -28,7 +28,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome, String> {
     let metadata = Metadata::read(workspace)?;
     let examples_folder = workspace.root().join("examples");
     let mut expected: Vec<&str> = Vec::new();
-    let mut builds: Vec<Vec<&str>> = vec![vec!["--workspace", "--examples"]];
+    let mut builds: Vec<Vec<&str>> = vec![vec!["--workspace", "--examples", "--all-features"]];
     for package in metadata.members() {
         expected
             .extend(package.targets.iter().filter(|target| target.is("example")).map(|it| it.name.as_str()));

@@ -8,17 +8,19 @@ use crate::workspace::Workspace;
 pub(crate) fn tests(workspace: &Workspace) -> Result<Outcome, String> {
     let nextest = workspace.cargo(["nextest", "--version"]).capture().is_ok_and(|captured| captured.ok);
     if nextest {
-        let run = ["nextest", "run", "--workspace", "--no-fail-fast", "--status-level", "slow"];
+        let run =
+            ["nextest", "run", "--workspace", "--all-features", "--no-fail-fast", "--status-level", "slow"];
         let streamed = workspace.cargo(run).stream()?;
         return Ok(Outcome::tested(streamed.ok, counts::nextest(&streamed.text)));
     }
     // Examples are left out: their step builds and runs them.
-    let run = ["test", "--workspace", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    let run = ["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
     let streamed = workspace.cargo(run).stream()?;
     Ok(Outcome::tested(streamed.ok, counts::libtest(&streamed.text)))
 }
 
 pub(crate) fn doctests(workspace: &Workspace) -> Result<Outcome, String> {
-    let streamed = workspace.cargo(["test", "--workspace", "--doc", "--no-fail-fast"]).stream()?;
+    let streamed =
+        workspace.cargo(["test", "--workspace", "--all-features", "--doc", "--no-fail-fast"]).stream()?;
     Ok(Outcome::tested(streamed.ok, counts::libtest(&streamed.text)))
 }

@@ -67,6 +67,8 @@ struct Package<'a> {
     folder: &'a str,
     manifest: &'a File,
     table: toml::Table,
+    /// Other names that its code gives to its own library, as the tests of the macro do.
+    aliases: Vec<String>,
 }
 
 pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
@@ -77,7 +79,8 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
             Ok(table) => {
                 let name = table.get("package").and_then(|it| it.get("name")).and_then(toml::Value::as_str);
                 if let Some(name) = name.map(str::to_owned) {
-                    packages.push(Package { name, folder, manifest, table });
+                    let aliases = aliases(tree, folder, &name.replace('-', "_"));
+                    packages.push(Package { name, folder, manifest, table, aliases });
                 }
             }
             Err(error) => problems.push(Problem::new(&manifest.path, format!("does not parse: {error}"))),
@@ -97,6 +100,17 @@ pub(crate) fn check(tree: &Tree) -> Vec<Problem> {
         check_source(file, owner, &folders, &mut problems);
     }
     problems
+}
+
+/// What follows `extern crate OWN as` in the code below a folder.
+fn aliases(tree: &Tree, folder: &str, own: &str) -> Vec<String> {
+    let declaration = format!("extern crate {own} as ");
+    tree.rust()
+        .filter(|file| file.path.starts_with(&format!("{folder}/")))
+        .flat_map(|file| file.text.lines())
+        .filter_map(|line| line.trim().strip_prefix(&declaration))
+        .map(|alias| alias.trim_end_matches(';').trim().to_owned())
+        .collect()
 }
 
 fn check_manifest(package: &Package<'_>, folders: &BTreeMap<&str, &str>, problems: &mut Vec<Problem>) {
@@ -149,7 +163,8 @@ fn check_source(
     let code = code_only(&file.text);
     for (index, line) in code.lines().enumerate() {
         for (name, folder) in folders {
-            let own = *name == owner.name && room != Room::Outside;
+            let aliased = owner.aliases.contains(&name.replace('-', "_"));
+            let own = (*name == owner.name || aliased) && room != Room::Outside;
             if !own && names_crate(line, &name.replace('-', "_")) && !allowed(room, owner.folder, folder) {
                 let message = format!("names `{}`, but {}", name.replace('-', "_"), room.rule());
                 problems.push(Problem::at(&file.path, index + 1, message));
