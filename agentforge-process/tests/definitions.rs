@@ -226,10 +226,13 @@ fn schemas_and_configurations_are_checked_with_their_paths() {
             {"id": "e", "type": "approval", "config": {"title": "x", "quorum": 0, "expires_in": "P1M"}},
             {"id": "f", "type": "wait", "config": {"for": 3, "until": "x"}},
             {"id": "g", "type": "wait", "config": {"until": "tomorrow"}},
+            {"id": "h", "type": "approval", "config": {
+                "title": "x", "quorum": 2, "assignees": {"users": ["{{ input.boss }}"]},
+            }},
         ]),
         json!([
             edge("a", "b"), edge("b", "c"), edge("c", "d"), {"from": "d", "to": "e", "on": "approved"},
-            {"from": "e", "to": "f", "on": "approved"}, edge("f", "g"),
+            {"from": "e", "to": "f", "on": "approved"}, edge("f", "g"), edge("g", "h"),
         ]),
     );
     definition["input"] = json!({"type": "nonsense"});
@@ -248,6 +251,7 @@ fn schemas_and_configurations_are_checked_with_their_paths() {
             ("e", "/nodes/4/config/expires_in", "P1M"),
             ("f", "/nodes/5/config", "either `for`"),
             ("g", "/nodes/6/config/until", "no RFC 3339"),
+            ("h", "/nodes/7/config/quorum", "only 1 may"),
             ("", "/input", "not usable"),
         ],
     );

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use agentforge_core::{error::Result, model::ChatModel};
+use agentforge_llm::layer::Layer;
 
 pub use agentforge_llm::{ApiKey, Environment, Host, ModelChoice, OfflineModel, Registry, layer};
 
@@ -24,10 +25,16 @@ pub fn registry() -> Registry {
 /// `OPENAI_API_KEY`, `ANTHROPIC_API_KEY` or `OLLAMA_HOST` is set, else [`offline`].
 pub fn from_env() -> Result<Arc<dyn ChatModel>> {
     let (choice, environment) = ModelChoice::from_env();
-    choice.connect(&registry(), &environment)
+    connect(&choice, &environment)
 }
 
-/// The model of a name such as `openai:gpt-5-mini`, with the key from the environment.
-pub fn named(name: &str) -> Result<Arc<dyn ChatModel>> {
-    registry().resolve(name, &Environment::from_env())
+/// The model of a choice, retried before its first event as [`layer::Retry`] does.
+pub fn connect(choice: &ModelChoice, environment: &Environment) -> Result<Arc<dyn ChatModel>> {
+    named(&choice.name, environment)
+}
+
+/// The model of a name such as `openai:gpt-5-mini`, with its key from these variables, retried before its first event.
+pub fn named(name: &str, environment: &Environment) -> Result<Arc<dyn ChatModel>> {
+    let model = registry().resolve(name, environment)?;
+    Ok(layer::Retry::new(layer::RetryPolicy::default()).wrap(model))
 }

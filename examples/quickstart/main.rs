@@ -73,7 +73,7 @@ async fn run(options: &options::Options) -> Result<(), Box<dyn Error>> {
 
     screen.step(2, "Let an agent answer with citations and a tool");
     let agent = workspace
-        .agent("hr-assistant", choice.connect(&models::registry(), &environment)?)
+        .agent("hr-assistant", models::connect(&choice, &environment)?)
         .instructions(
             "You answer questions of employees. Search the handbook and look up balances before you answer. Put the \
              mark of each passage that you use behind the sentence, for example [leave.md#2].",

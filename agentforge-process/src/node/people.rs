@@ -73,6 +73,13 @@ impl People {
         if config.quorum == Some(0) {
             builder.problem(&format!("{path}/quorum"), "at least one person must say yes; write 1 or more");
         }
+        let most = assignees.users.len();
+        let wanted = config.quorum.unwrap_or(1) as usize;
+        if assignees.roles.is_empty() && most > 0 && wanted > most {
+            let message =
+                format!("{wanted} people must say yes, and only {most} may; lower it or ask more people");
+            builder.problem(&format!("{path}/quorum"), message);
+        }
         Some(Self {
             users: users?,
             roles: roles?,

@@ -3,6 +3,7 @@
 use agentforge_core::{
     error::{Error, ErrorKind, ErrorReport, Result},
     event::kind,
+    json::check_storable,
     message::{Outcome, ToolCall, ToolResult, Trust},
     tool::Preparation,
 };
@@ -152,14 +153,21 @@ fn effect_result(node: &str, result: ToolResult) -> EffectResult {
             (None, Some(blob)) => json!({"text": text, "blob": blob}),
             (None, None) => Value::String(text),
         };
-        return EffectResult::Ok { output, trust };
+        return match check_storable(&output) {
+            Ok(()) => EffectResult::Ok { output, trust },
+            Err(error) => {
+                let text = format!("the tool's answer cannot be kept: {}", error.message());
+                EffectResult::Failed { error: report(node, result.outcome, text), trust }
+            }
+        };
     }
-    EffectResult::Failed { error: report(node, &result, text), trust }
+    let text = text.replace('\0', "\u{fffd}");
+    EffectResult::Failed { error: report(node, result.outcome, text), trust }
 }
 
 /// A failure is not worth repeating as it stands: the tool has said its word.
-fn report(node: &str, result: &ToolResult, text: String) -> ErrorReport {
-    let kind = match result.outcome {
+fn report(node: &str, outcome: Outcome, text: String) -> ErrorReport {
+    let kind = match outcome {
         Outcome::Denied | Outcome::Rejected => ErrorKind::Denied,
         Outcome::Cancelled => ErrorKind::Cancelled,
         Outcome::Ok | Outcome::Error | Outcome::InDoubt => ErrorKind::Transport,

@@ -58,6 +58,7 @@ impl Processes {
             return self.repeated(cx, stored, &input).await;
         }
         let compiled = self.compiled(&process)?;
+        agentforge_core::json::check_storable(&input)?;
         compiled.check_input(&input)?;
 
         let record = record_of(cx, run, &process);

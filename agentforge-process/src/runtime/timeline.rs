@@ -23,11 +23,11 @@ use super::{
         APPROVAL_DECIDED, APPROVAL_REQUESTED, EFFECT_COMPLETED, EFFECT_INTENDED, RUN_STARTED,
         SIGNAL_RECEIVED, TIMER_FIRED, TIMER_SET, read,
     },
-    task::Replay,
+    task::{Replay, Wants},
 };
 use crate::{
     definition::Compiled,
-    engine::{Move, NodeState, Place},
+    engine::{Command, Effect, Move, NodeState, Place},
 };
 
 impl Processes {
@@ -117,10 +117,20 @@ impl<'a> Teller<'a> {
             (Move::Done(_) | Move::Failed(_), Some(NodeState::Done { outcome, output })) => {
                 json!({"outcome": outcome, "output": output})
             }
-            _ => json!({}),
+            (_, _) => self.wanted(at),
         };
         let what = detail.get("outcome").and_then(Value::as_str).unwrap_or_default().to_owned();
         self.line(row, kind, Some(at), what, detail, duration)
+    }
+
+    /// What a node that was entered wants done.
+    fn wanted(&self, at: Place) -> Value {
+        match self.replay.tasks.get(&(at, Wants::Effect)).map(|task| &task.command) {
+            Some(Command::Effect { effect: Effect::Tool(call), .. }) => {
+                json!({"tool": call.tool, "arguments": call.arguments})
+            }
+            _ => json!({}),
+        }
     }
 
     fn line(

@@ -23,6 +23,9 @@ const HOLD: Duration = Duration::from_secs(30);
 /// How much is worked on at once.
 const AT_ONCE: u32 = 16;
 
+/// The event that tells that something due could not be worked on.
+const RUN_INTERRUPTED: &str = "run.interrupted";
+
 /// Goes on with runs of agents, which share dispatch and journal with runs of processes.
 #[async_trait]
 pub trait AgentRuns: Send + Sync {
@@ -32,7 +35,8 @@ pub trait AgentRuns: Send + Sync {
 }
 
 impl Processes {
-    /// Does what is due, once, and says how much it was. Only the system of the platform may call this.
+    /// Does what is due, once, and says how much it was. Only the system of the platform may call this. It ends with
+    /// the slowest of what it took up; a host whose tools are slow calls it from several loops.
     ///
     /// A run that cannot go on is told as the event `run.interrupted` and comes back when its claim ends; it does not
     /// stop the others. A host calls this in a loop, with [`agentforge_core::store::Dispatch::wait`] in between.
@@ -66,7 +70,7 @@ impl Processes {
             Err(error) if error.kind() == ErrorKind::Cancelled => Err(error),
             Err(error) => {
                 let data = json!({"kind": claim.kind.as_str(), "id": claim.id, "error": error.to_report()});
-                self.parts.events.emit(&cx, Event::new(&cx, "run.interrupted", data)).await
+                self.parts.events.emit(&cx, Event::new(&cx, RUN_INTERRUPTED, data)).await
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
-use agentforge_core::error::{Error, Result};
+use agentforge_core::{
+    error::{Error, Result},
+    json::{check_storable, encoded_len},
+};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::{Map, Value};
 
@@ -46,7 +49,8 @@ impl Expression {
         }
         let value = serde_json::to_value(&value)
             .map_err(|error| Error::invalid("the expression's value is no JSON").caused_by(error))?;
-        check_size(agentforge_core::json::encoded_len(&value))?;
+        check_size(encoded_len(&value))?;
+        check_storable(&value)?;
         Ok(value)
     }
 }
@@ -74,6 +78,9 @@ impl Text {
     pub(super) fn render(&self, context: minijinja::Value) -> Result<String> {
         let text = self.0.get_template(NAME).and_then(|text| text.render(context)).map_err(translate)?;
         check_size(text.len())?;
+        if text.contains('\0') {
+            return Err(Error::invalid("the template gives text with a NUL character; remove it"));
+        }
         Ok(text)
     }
 }

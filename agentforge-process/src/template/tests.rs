@@ -90,9 +90,13 @@ fn wrong_syntax_is_refused_when_parsed() {
 }
 
 #[test]
-fn endless_and_huge_work_ends() {
+fn endless_huge_and_unstorable_work_fails() {
     let nested = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a * b }}{% endfor %}{% endfor %}";
-    for source in [nested, "{{ 'x' * 999999999 }}", "{{ 'x' * 400000 }}", "x{{ 'x' * 400000 }}"] {
+    let nul = r"{{ '\u0000' }}";
+    let nul_inside = r"x{{ '\u0000' }}";
+    for source in
+        [nested, "{{ 'x' * 999999999 }}", "{{ 'x' * 400000 }}", "x{{ 'x' * 400000 }}", nul, nul_inside]
+    {
         let outcome = Template::parse(source).and_then(|template| template.render(&scope()));
         assert!(outcome.is_err(), "{source}");
     }

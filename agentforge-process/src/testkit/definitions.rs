@@ -149,6 +149,28 @@ pub(super) fn hosted() -> Value {
     )
 }
 
+/// A question in one branch and a call in another one.
+pub(super) fn beside(tool: &str) -> Value {
+    process(
+        "beside",
+        json!([
+            call("begin", "record"),
+            {"id": "ask", "type": "approval", "config": {"title": "Go on?"}},
+            call("beside", tool),
+        ]),
+        json!([{"from": "begin", "to": "ask"}, {"from": "begin", "to": "beside"}]),
+    )
+}
+
+/// Two calls at once that stand at the gate.
+pub(super) fn slow_pair() -> Value {
+    process(
+        "slow_pair",
+        json!([call("begin", "record"), call("left", "slow"), call("right", "slow")]),
+        json!([{"from": "begin", "to": "left"}, {"from": "begin", "to": "right"}]),
+    )
+}
+
 /// Everything at once: calls that may and may not be repeated, one that destroys, branches, a question, a join and a
 /// timer. `in_doubt` is the policy of the calls that may not be repeated.
 pub(super) fn everything(in_doubt: &str) -> Value {

@@ -108,7 +108,8 @@ impl Sink {
     }
 
     /// The tools: `record` may be repeated, `pay` may not, `erase` destroys, `slow` waits at a gate, `fail` fails,
-    /// `publish_page` needs a permission that members lack, `large` answers with much.
+    /// `publish_page` needs a permission that members lack, `large` answers with much, `garbled` with what no
+    /// store keeps.
     pub(super) fn registry(&self) -> Result<Registry> {
         const REPEATABLE: Annotations =
             Annotations { read_only: false, destructive: false, idempotent: true, open_world: false };
@@ -132,6 +133,7 @@ impl Sink {
             .with(tool("slow", Annotations::WRITES, None))?
             .with(tool("fail", Annotations::READ_ONLY, None))?
             .with(tool("large", REPEATABLE, None))?
+            .with(tool("garbled", REPEATABLE, None))?
             .with(tool("publish_page", REPEATABLE, Some(Permission::SecurityAdmin)))
     }
 }
@@ -155,6 +157,7 @@ impl Tool for SinkTool {
         match self.spec.name.as_str() {
             "fail" => Ok(ToolOutput::error("the tool says no")),
             "large" => Ok(ToolOutput::json(json!({"text": "x".repeat(LARGE)}))),
+            "garbled" => Ok(ToolOutput::json(json!({"text": "a\u{0}b"}))),
             "slow" => {
                 self.sink.pass().await?;
                 Ok(ToolOutput::json(json!({"done": input.arguments})))

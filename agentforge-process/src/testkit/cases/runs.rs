@@ -9,10 +9,13 @@ use agentforge_core::{
     store::{AuditQuery, Change, ChangeSet, Signal},
     testkit::{Failure, Harness},
 };
+use futures::future::{Either, select};
 use serde_json::{Value, json};
 
 use super::super::{
-    definitions::{branches, form, handled, hosted, leave, nap, one_call, question, straight},
+    definitions::{
+        beside, branches, form, handled, hosted, leave, nap, one_call, question, slow_pair, straight,
+    },
     ensure::{ensure, equal, fails, present},
     sink::LARGE,
     world::World,
@@ -25,6 +28,9 @@ super::cases!("runs": [
     a_handled_error_does_not,
     a_timer_wakes_the_run_when_it_is_due,
     branches_join,
+    branches_call_at_once,
+    a_failing_branch_withdraws_the_questions_of_the_others,
+    an_answer_that_cannot_be_kept_is_an_error,
     a_waiting_run_can_be_cancelled,
     cancelling_needs_the_right_and_an_open_run,
     the_timeline_tells_everything,
@@ -84,6 +90,42 @@ async fn branches_join(harness: Arc<dyn Harness>) -> Result<(), Failure> {
     let status = world.settle(&processes, status.run, ApprovalVerb::Approve).await?;
     equal("state", status.state, RunState::Completed)?;
     equal("keys", world.sink.keys(), World::effect_keys(status.run, &["begin", "left", "join"]))
+}
+
+async fn branches_call_at_once(harness: Arc<dyn Harness>) -> Result<(), Failure> {
+    let world = World::new(&harness).await?;
+    world.publish(&slow_pair()).await?;
+    let mut gate = world.sink.hold();
+    let processes = world.processes("first")?;
+    let starter = world.starter()?;
+    let start = Box::pin(processes.start(&starter, "slow_pair", form(), None));
+    let Either::Right(((), start)) = select(start, gate.reached()).await else {
+        return Err(Failure::new("the run rested before its calls were made"));
+    };
+    equal("calls while the gate is closed", world.sink.count(), 3)?;
+    gate.open();
+    let status = start.await?;
+    equal("state", status.state, RunState::Completed)?;
+    let ends = status.output.as_ref().and_then(Value::as_object).map(serde_json::Map::len);
+    equal("ends", ends, Some(2))
+}
+
+async fn a_failing_branch_withdraws_the_questions_of_the_others(
+    harness: Arc<dyn Harness>,
+) -> Result<(), Failure> {
+    let world = World::new(&harness).await?;
+    let (_, status) = world.started(&beside("fail")).await?;
+    equal("state", status.state, RunState::Failed)?;
+    let open = world.desk().open(&world.manager()?, 10).await?.records;
+    equal("open questions", open.len(), 0)
+}
+
+async fn an_answer_that_cannot_be_kept_is_an_error(harness: Arc<dyn Harness>) -> Result<(), Failure> {
+    let world = World::new(&harness).await?;
+    let (_, status) = world.started(&one_call("garbled", &Value::Null)).await?;
+    equal("state", status.state, RunState::Failed)?;
+    let message = status.error.map(|error| error.message).unwrap_or_default();
+    ensure(message.contains("NUL"), format!("the error does not say what is wrong: {message}"))
 }
 
 async fn a_waiting_run_can_be_cancelled(harness: Arc<dyn Harness>) -> Result<(), Failure> {

@@ -29,7 +29,8 @@ pub(crate) const AREAS: &[Area] = &[Area {
     name: "agents",
     title: "Overhead of one agent run",
     work: "One run of an agent: two model calls and one tool call on a scripted model that answers at once, so that \
-           what is left is the framework. The agent is built once; nothing is stored and nothing leaves the process.",
+           what is left is the framework. The agent is built once and nothing leaves the process. Ours journals every \
+           step, audits, and checks permissions in its memory store; the peers keep nothing.",
     programs: &[
         Entry { name: "agentforge", kind: Kind::Ours, iterations: 20_000 },
         Entry { name: "pydantic-ai", kind: Kind::Python, iterations: 300 },

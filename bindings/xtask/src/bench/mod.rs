@@ -9,12 +9,16 @@ mod program;
 mod results;
 mod sample;
 mod table;
+mod weight;
 
 use crate::bench::areas::{AREAS, Area};
 use crate::bench::program::Program;
 use crate::bench::results::Results;
 use crate::bench::sample::{Measured, Sample};
 use crate::workspace::Workspace;
+
+/// The area that has no peers.
+const WEIGHT: &str = "weight";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -25,6 +29,9 @@ struct Options {
 
 pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool, String> {
     let options = Options::parse(arguments)?;
+    if options.area == WEIGHT || options.area.is_empty() && options.only.is_empty() {
+        weight::run(workspace)?;
+    }
     for area in AREAS.iter().filter(|area| options.area.is_empty() || area.name == options.area) {
         measure(workspace, area, &options)?;
     }
@@ -81,11 +88,12 @@ impl Options {
                         .filter(|count| *count > 0)
                         .ok_or_else(|| format!("--repeats {count}: give a number from 1 on"))?;
                 }
+                WEIGHT => WEIGHT.clone_into(&mut options.area),
                 area if AREAS.iter().any(|known| known.name == area) => area.clone_into(&mut options.area),
                 other => {
                     let known = AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
                     return Err(format!(
-                        "no area or option `{other}`; areas: {known}; options: --repeats N, --only NAME"
+                        "no area or option `{other}`; areas: {known}, {WEIGHT}; options: --repeats N, --only NAME"
                     ));
                 }
             }
