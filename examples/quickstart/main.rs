@@ -3,6 +3,9 @@
 //!
 //! Stop it wherever you like and run it again: it goes on where it stood, and nothing is lost or done twice.
 
+// The workspace denies printing in libraries; a program prints.
+#![allow(clippy::print_stderr, clippy::print_stdout)]
+
 mod options;
 mod screen;
 mod tools;
@@ -47,9 +50,11 @@ async fn main() -> ExitCode {
 async fn run(options: &options::Options) -> Result<(), Box<dyn Error>> {
     let screen = Screen::new();
     if options.fresh && options.data.join("forge.db").exists() {
-        fs::remove_dir_all(&options.data)?;
+        fs::remove_dir_all(&options.data)
+            .map_err(|error| format!("cannot empty {}: {error}", options.data.display()))?;
     }
-    fs::create_dir_all(&options.data)?;
+    fs::create_dir_all(&options.data)
+        .map_err(|error| format!("cannot make the folder {}: {error}", options.data.display()))?;
     tools::LEDGER.get_or_init(|| options.data.join("bookings"));
     let file = options.data.join("forge.db");
     let (choice, environment) = ModelChoice::from_env();

@@ -34,7 +34,7 @@ impl Screen {
     }
 
     pub(crate) fn line(&self, text: &str) {
-        println!("  {text}");
+        println!("  {}", self.paint("0", text));
     }
 
     pub(crate) fn quiet(&self, text: &str) {

@@ -2,11 +2,12 @@
 
 use agentforge_core::{
     approval::{Approval, ApprovalDesk},
+    context::CallContext,
     error::{ErrorKind, Result},
     event::Event,
     id::ApprovalId,
     record::RunState,
-    store::{Change, ChangeSet, Expect, JournalEntry, RecordStoreExt},
+    store::{Change, ChangeSet, Expect, JournalEntry, Record, RecordStoreExt, Stored},
 };
 use serde_json::json;
 
@@ -34,6 +35,20 @@ pub(super) struct Batch {
 impl Batch {
     fn is_empty(&self) -> bool {
         self.entries.is_empty() && self.changes.is_empty() && self.withdrawn.is_empty()
+    }
+
+    /// An approval that this batch asks for, as it will be stored.
+    fn asked(&self, cx: &CallContext, id: ApprovalId) -> Option<Stored<Approval>> {
+        let document = self.changes.iter().find_map(|change| match change {
+            Change::Put { spec, id: put, document, .. }
+                if *spec == Approval::SPEC && *put == id.as_uuid() =>
+            {
+                Some(document.clone())
+            }
+            _ => None,
+        })?;
+        let value = serde_json::from_value(document).ok()?;
+        Some(Stored { value, version: 1, created_at: cx.now(), updated_at: cx.now() })
     }
 }
 
@@ -96,7 +111,7 @@ impl Drive<'_> {
                 });
             }
             for approval in &batch.withdrawn {
-                set.changes.extend(self.withdraw(*approval).await?);
+                set.changes.extend(self.withdraw(&batch, *approval).await?);
             }
             set.changes.extend(closing.iter().cloned());
             match self.processes.apply(&self.cx, set).await {
@@ -126,8 +141,12 @@ impl Drive<'_> {
         self.lease.until.since(self.cx.now()) <= LEASE / 2
     }
 
-    async fn withdraw(&self, approval: ApprovalId) -> Result<Vec<Change>> {
-        let stored = self.processes.parts.stores.records.find::<Approval>(&self.cx, approval).await?;
-        stored.map_or_else(|| Ok(Vec::new()), ApprovalDesk::withdraw)
+    /// The changes that close an approval, whether it is stored already or about to be with this batch.
+    async fn withdraw(&self, batch: &Batch, id: ApprovalId) -> Result<Vec<Change>> {
+        let stored = self.processes.parts.stores.records.find::<Approval>(&self.cx, id).await?;
+        match stored.or_else(|| batch.asked(&self.cx, id)) {
+            Some(stored) => ApprovalDesk::withdraw(stored),
+            None => Ok(Vec::new()),
+        }
     }
 }

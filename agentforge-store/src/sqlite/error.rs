@@ -48,6 +48,11 @@ pub(super) fn is_unwritable(error: &sqlx::Error) -> bool {
     matches!(result_code(error).map(|code| code & 0xff), Some(code::CANTOPEN | code::READONLY))
 }
 
+/// Whether the file is something else than a database.
+pub(super) fn is_no_database(error: &sqlx::Error) -> bool {
+    result_code(error).is_some_and(|code| code & 0xff == code::NOTADB)
+}
+
 /// The rule of the schema that a statement broke; none when it failed for another reason.
 pub(super) fn constraint(error: &sqlx::Error) -> Option<Constraint> {
     let code = result_code(error)?;

@@ -1,61 +1,52 @@
 //! Looks at a path before anything opens it for writing, so that what cannot be used stays untouched.
+//!
+//! The file itself is read through SQLite alone: closing it any other way would drop the locks that another store of
+//! this process holds on it, which is how POSIX locks are.
 
-use std::{
-    fs::{self, File, OpenOptions},
-    io::{ErrorKind as IoErrorKind, Read},
-    path::Path,
-};
+use std::{fs, io::ErrorKind as IoErrorKind, path::Path};
 
 use agentforge_core::error::{Error, ErrorKind, Result};
 use sqlx::{ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
 
-use super::{error::translate, migrate};
+use super::{
+    error::{is_no_database, is_unwritable, translate},
+    migrate,
+};
 
-/// The first bytes of every SQLite file.
-const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-/// Where the header keeps the version of the schema and the mark of the program, big-endian.
-const VERSION_AT: usize = 60;
-const PROGRAM_AT: usize = 68;
-const HEADER: usize = 100;
+/// The least size of a database: one page of the smallest size.
+const SMALLEST: u64 = 512;
 
 /// Fails when there is no store that this version can open or create at the path.
 pub(super) async fn inspect(path: &Path) -> Result<()> {
     match fs::metadata(path) {
-        Ok(found) if found.is_dir() => {
-            return Err(wrong(path, "is a folder; name a file inside it"));
+        Ok(found) if found.is_dir() => Err(wrong(path, "is a folder; name a file inside it")),
+        Ok(found) if found.len() == 0 => Ok(()),
+        // SQLite itself takes a file of one byte for an empty one.
+        Ok(found) if found.len() < SMALLEST => Err(no_database(path)),
+        Ok(_) => look_inside(path).await,
+        Err(error) if matches!(error.kind(), IoErrorKind::NotFound | IoErrorKind::NotADirectory) => {
+            check_folder(path)
         }
-        Ok(found) if found.len() == 0 => return check_writable(path),
-        Ok(_) => {}
-        Err(error) if error.kind() == IoErrorKind::NotFound => return check_folder(path),
-        Err(error) if error.kind() == IoErrorKind::NotADirectory => return check_folder(path),
-        Err(error) => return Err(wrong(path, "cannot be looked at; check the permissions").caused_by(error)),
+        Err(error) => Err(wrong(path, "cannot be looked at; check the permissions").caused_by(error)),
     }
-    let header = header(path)?;
-    let number = |at: usize| {
-        let bytes = header.get(at..at.saturating_add(4)).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, u32::from_be_bytes)
-    };
-    if header.get(..MAGIC.len()) != Some(MAGIC) {
-        return Err(corrupt(path, "is no SQLite database; choose another path, or move that file away"));
-    }
-    if number(PROGRAM_AT) == migrate::PROGRAM {
-        migrate::check_version(path, number(VERSION_AT))?;
-    }
-    check_writable(path)?;
+}
+
+async fn look_inside(path: &Path) -> Result<()> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let logged = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
-    if logged || number(PROGRAM_AT) != migrate::PROGRAM {
-        return look_inside(path, logged).await;
-    }
-    Ok(())
-}
-
-/// The header alone does not tell: it lags behind a log, and it says nothing about tables.
-async fn look_inside(path: &Path, logged: bool) -> Result<()> {
     // Without a log the file is read as it is, so that the look leaves nothing beside it.
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!logged);
-    let during = |error| translate(error).with("path", path.display().to_string());
+    let during = |error| {
+        if is_no_database(&error) {
+            corrupt(path, "is no SQLite database; choose another path, or move that file away")
+                .caused_by(error)
+        } else if is_unwritable(&error) {
+            wrong(path, "cannot be read; check the permissions").caused_by(error)
+        } else {
+            translate(error).with("path", path.display().to_string())
+        }
+    };
     let mut connection = options.connect().await.map_err(during)?;
     let found = sqlx::query(
         "SELECT (SELECT application_id FROM pragma_application_id), \
@@ -64,6 +55,7 @@ async fn look_inside(path: &Path, logged: bool) -> Result<()> {
     .fetch_one(&mut connection)
     .await
     .map_err(during);
+    // Nothing was written through it, so nothing can be lost.
     let _ = connection.close().await;
     let found = found?;
     let number = |place: usize| found.try_get::<i64, _>(place).map_err(during);
@@ -75,21 +67,6 @@ async fn look_inside(path: &Path, logged: bool) -> Result<()> {
         return Ok(());
     }
     Err(corrupt(path, "is the database of another program; choose another path"))
-}
-
-fn header(path: &Path) -> Result<Vec<u8>> {
-    let mut header = Vec::with_capacity(HEADER);
-    File::open(path)
-        .and_then(|file| file.take(HEADER as u64).read_to_end(&mut header))
-        .map_err(|error| wrong(path, "cannot be read; check the permissions").caused_by(error))?;
-    Ok(header)
-}
-
-fn check_writable(path: &Path) -> Result<()> {
-    match OpenOptions::new().write(true).open(path) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(unwritable(path).caused_by(error)),
-    }
 }
 
 fn check_folder(path: &Path) -> Result<()> {
@@ -108,13 +85,15 @@ fn check_folder(path: &Path) -> Result<()> {
 /// The file or its folder is read-only.
 pub(super) fn unwritable(path: &Path) -> Error {
     let folder = path.parent().unwrap_or(path);
-    wrong(
-        path,
-        &format!(
-            "cannot be written; make the file and the folder `{}` writable (chmod u+w), or choose another folder",
-            folder.display()
-        ),
-    )
+    let why = format!(
+        "cannot be written; make the file and the folder `{}` writable (chmod u+w), or choose another folder",
+        folder.display()
+    );
+    wrong(path, &why)
+}
+
+fn no_database(path: &Path) -> Error {
+    corrupt(path, "is no SQLite database; choose another path, or move that file away")
 }
 
 fn wrong(path: &Path, why: &str) -> Error {

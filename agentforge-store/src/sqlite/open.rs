@@ -123,24 +123,28 @@ async fn connect(
     loop {
         // Two processes that create a file at once meet here, where SQLite does not wait for the lock.
         match sqlx::query("PRAGMA journal_mode = WAL").fetch_one(&mut connection).await {
-            Ok(mode) if mode.try_get::<String, _>(0).is_ok_and(|mode| mode == "wal") => {
-                return Ok(connection);
-            }
-            Ok(_) => {
-                return Err(Error::new(
-                    ErrorKind::Unsupported,
-                    format!(
-                        "`{}` lies on a file system without shared memory, which several connections need; \
-                         choose a local disk",
-                        path.display()
-                    ),
-                )
-                .with("path", path.display().to_string()));
-            }
+            Ok(mode) if mode.try_get::<String, _>(0).is_ok_and(|mode| mode == "wal") => break,
+            Ok(_) => return Err(no_shared_memory(path)),
             Err(error) if is_busy(&error) && began.elapsed() < options.busy_timeout => {
                 tokio::time::sleep(RETRY).await;
             }
             Err(error) => return Err(during(error)),
         }
     }
+    // SQLite opens what it may not write for reading, and would say so only at the first write.
+    match sqlx::query("BEGIN IMMEDIATE; ROLLBACK").execute(&mut connection).await {
+        Err(error) if !is_busy(&error) => Err(during(error)),
+        _ => Ok(connection),
+    }
+}
+
+fn no_shared_memory(path: &Path) -> Error {
+    Error::new(
+        ErrorKind::Unsupported,
+        format!(
+            "`{}` lies on a file system without shared memory, which several connections need; choose a local disk",
+            path.display()
+        ),
+    )
+    .with("path", path.display().to_string())
 }

@@ -14,7 +14,10 @@ use agentforge::{
     record::RunState,
     security::{Authorizer, Decision, Permission, Resource},
     serde_json::json,
-    store::{ChangeSet, CollectionSpec, Filter, Page, Query, RawRecord, Receipt, RecordStore, Stores},
+    store::{
+        ChangeSet, CollectionSpec, Filter, Page, Query, RawRecord, Receipt, RecordStore, RecordStoreExt,
+        Stores,
+    },
     stores::memory::MemoryStore,
     testing::{FixedClock, SeededRandom, fixed_context_with},
     tool::Annotations,
@@ -60,12 +63,11 @@ impl RecordStore for Dying {
     async fn apply(&self, cx: &CallContext, changes: ChangeSet) -> Result<Receipt> {
         let dead = || Error::new(ErrorKind::Transport, "the process is dead");
         match self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)) {
-            Err(_) => Err(dead()),
             Ok(1) if self.after_commit => {
                 self.store.apply(cx, changes).await?;
                 Err(dead())
             }
-            Ok(1) => Err(dead()),
+            Ok(1) | Err(_) => Err(dead()),
             Ok(_) => self.store.apply(cx, changes).await,
         }
     }
@@ -113,8 +115,7 @@ async fn crashed_at(
     if let Ok(run) = ended {
         return (Some(run), shredder, false);
     }
-    clock.advance(std::time::Duration::from_secs(60));
-    use agentforge::store::RecordStoreExt;
+    clock.advance(std::time::Duration::from_mins(1));
     let runs =
         stores.records.list::<agentforge::record::RunRecord>(&cx, &Query::new(Filter::True)).await.unwrap();
     let Some(run) = runs.records.first() else { return (None, shredder, true) };
@@ -191,7 +192,6 @@ async fn a_live_lease_keeps_others_away() {
     let scripted = script().into_iter().fold(ScriptedModel::new(), ScriptedModel::then);
     let cleaner = agent(scripted, &shredder, Annotations::READ_ONLY);
     first.start(&cx, &cleaner, vec![agentforge::message::Message::user("go")]).await.unwrap_err();
-    use agentforge::store::RecordStoreExt;
     let runs =
         stores.records.list::<agentforge::record::RunRecord>(&cx, &Query::new(Filter::True)).await.unwrap();
     let id = runs.records[0].value.id;

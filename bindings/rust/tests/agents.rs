@@ -12,7 +12,7 @@ use agentforge::{
     context::Principal,
     event::kind,
     guardrail::{Guardrail, Inspected, Stage, Verdict},
-    message::{Outcome, Part},
+    message::{Outcome, Part, ToolResult},
     model::{ChatModel, ScriptedModel, ScriptedTurn},
     prelude::*,
     record::RunState,
@@ -352,7 +352,7 @@ struct NoSecrets;
 
 #[agentforge::async_trait]
 impl Guardrail for NoSecrets {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "no-secrets"
     }
 
@@ -438,10 +438,7 @@ async fn events_tell_the_whole_run_in_order() {
 #[tokio::test]
 async fn a_tool_that_panics_or_hangs_is_an_error_for_the_model() {
     let panics = FunctionTool::new("panics", "Panics.", |_cx, _arguments: Value| async {
-        if true {
-            panic!("planned");
-        }
-        Ok::<_, &str>(())
+        Ok::<_, &str>(std::hint::black_box(None::<&str>).expect("planned"))
     })
     .with_spec(|spec| spec.annotated(Annotations::READ_ONLY));
     let hangs = FunctionTool::new("hangs", "Hangs.", |_cx, _arguments: Value| async {
@@ -457,7 +454,7 @@ async fn a_tool_that_panics_or_hangs_is_an_error_for_the_model() {
     let run = forge.workspace().run(&agent.build().unwrap(), "go").await.unwrap();
     assert_eq!(run.state, RunState::Completed);
     let texts: Vec<_> =
-        run.messages[2].parts.iter().filter_map(Part::as_tool_result).map(|it| it.text()).collect();
+        run.messages[2].parts.iter().filter_map(Part::as_tool_result).map(ToolResult::text).collect();
     assert!(texts[0].contains("panicked") && texts[1].contains("did not answer"), "{texts:?}");
     forge.close().await.unwrap();
 }

@@ -136,7 +136,7 @@ async fn judge(harness: impl Fn() -> Arc<dyn Harness>) {
         match case.judge(harness()).await {
             Verdict::Passed => passed += 1,
             Verdict::Skipped(lacks) => {
-                eprintln!("{} skipped: {} has no {lacks}", case.name, harness().name())
+                eprintln!("{} skipped: {} has no {lacks}", case.name, harness().name());
             }
             Verdict::Failed(failure) => failed.push(format!("{}: {failure}", case.name)),
         }

@@ -3,7 +3,9 @@
 #![allow(
     missing_docs,
     unreachable_pub,
+    clippy::cast_possible_truncation,
     clippy::expect_used,
+    clippy::print_stderr,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used

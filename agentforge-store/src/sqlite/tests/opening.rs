@@ -62,7 +62,7 @@ async fn another_migration_of_the_same_number_is_refused_untouched() {
 
 #[tokio::test]
 async fn a_file_that_is_no_database_is_refused_untouched() {
-    for content in [&b"x"[..], b"hello, this is a letter and no database", &[0; 4_096]] {
+    for content in [&b"x"[..], b"hello, this is a letter and no database", &[b'x'; 700], &[0; 4_096]] {
         let house = House::new();
         fs::write(house.path(), content).unwrap();
         refused(&house, ErrorKind::Corrupt, "choose another path").await;

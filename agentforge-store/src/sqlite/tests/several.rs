@@ -90,7 +90,7 @@ async fn what_one_enqueues_wakes_the_other_and_is_claimed_once() {
     for number in 2..=20 {
         one.apply(&house.cx, enqueue(&house, number)).await.unwrap();
     }
-    let request = ClaimRequest { kinds: kinds.to_vec(), hold: Duration::from_secs(60), limit: 3 };
+    let request = ClaimRequest { kinds: kinds.to_vec(), hold: Duration::from_mins(1), limit: 3 };
     let claims = (0..20).map(|turn| {
         let store = if turn % 2 == 0 { &one } else { &two };
         store.claim(&house.system, &request)
