@@ -77,8 +77,9 @@ pub fn call_digest(cx: &CallContext, tool: &str, version: &str, arguments: &Valu
         "version": version,
         "arguments": arguments,
         "tenant": scope.tenant(),
-        "principal": scope.principal(),
-        "on_behalf_of": scope.on_behalf_of(),
+        // In their short form: why the system acts does not change what was approved.
+        "principal": scope.principal().to_string(),
+        "on_behalf_of": scope.on_behalf_of().map(ToString::to_string),
     }))
 }
 

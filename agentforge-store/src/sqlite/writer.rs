@@ -83,7 +83,7 @@ impl Writer {
             return;
         }
         let committed = self.commit(&mut sets, &mut errands).await;
-        if committed.is_ok() && (!errands.is_empty() || sets.iter().any(Pending::wakes)) {
+        if committed.is_ok() && sets.iter().any(Pending::wakes) {
             self.written.notify_waiters();
         }
         for mut set in sets {
