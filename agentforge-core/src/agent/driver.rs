@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::{Agent, AgentEvent, AgentState, Effect, guards::Guards, journal::fold, outstanding, work::Work};
 use crate::{
-    context::{CallContext, Principal},
+    context::CallContext,
     error::{Error, ErrorKind, ErrorReport, Result},
     event::{EventSink, kind},
     id::{ApprovalId, RunId},
+    memory::MemorySubject,
     message::{Message, Role},
     model::{Cost, Usage},
     record::{RunKind, RunRecord, RunState},
@@ -86,10 +87,6 @@ impl Driver {
             model: agent.model().info().full_name(),
             limits: agent.0.limits,
         };
-        let owner = match cx.scope().invoker() {
-            Principal::User { id } | Principal::ApiKey { owner: id, .. } => Some(*id),
-            Principal::Agent { .. } | Principal::System { .. } => None,
-        };
         let record = RunRecord {
             id: run,
             kind: RunKind::Agent,
@@ -97,7 +94,7 @@ impl Driver {
             process: None,
             definition: agent.digest(),
             state: RunState::Running,
-            owner,
+            owner: cx.scope().person(),
             project: cx.project(),
             ended_at: None,
             waiting_for: Vec::new(),
@@ -208,10 +205,6 @@ impl Driver {
 /// How many memories go into a run.
 const RECALLED: usize = 8;
 
-pub(super) fn subject_of(cx: &CallContext, agent: &Agent) -> crate::memory::MemorySubject {
-    let user = match cx.scope().invoker() {
-        Principal::User { id } | Principal::ApiKey { owner: id, .. } => Some(*id),
-        Principal::Agent { .. } | Principal::System { .. } => None,
-    };
-    crate::memory::MemorySubject { agent: Some(agent.name().to_owned()), user }
+pub(super) fn subject_of(cx: &CallContext, agent: &Agent) -> MemorySubject {
+    MemorySubject { agent: Some(agent.name().to_owned()), user: cx.scope().person() }
 }

@@ -87,6 +87,14 @@ impl Scope {
         self.on_behalf_of.as_ref().unwrap_or(&self.principal)
     }
 
+    /// The person at the root of the call, who owns what it makes: the user, or the owner of the key.
+    pub fn person(&self) -> Option<UserId> {
+        match self.invoker() {
+            Principal::User { id } | Principal::ApiKey { owner: id, .. } => Some(*id),
+            Principal::Agent { .. } | Principal::System { .. } => None,
+        }
+    }
+
     /// Whether the platform itself acts.
     pub const fn is_system(&self) -> bool {
         matches!(self.principal, Principal::System { .. })

@@ -1,9 +1,9 @@
 //! Publishes definitions, and reads what is published.
 
 use agentforge_core::{
-    context::{CallContext, Principal},
+    context::CallContext,
     error::{Error, ErrorKind, Result},
-    id::{ProcessId, UserId},
+    id::ProcessId,
     record::ProcessRecord,
     security::{AuthorizerExt, Permission, Resource},
     store::{AuditDraft, Change, ChangeSet, Expect, Filter, Query, RecordStoreExt, Stored},
@@ -40,7 +40,7 @@ impl Processes {
                 number,
                 hash: compiled.hash(),
                 definition: document.clone(),
-                owner: user_behind(cx),
+                owner: cx.scope().person(),
             };
             let detail = json!({"name": name, "number": number, "title": title, "hash": record.hash});
             let set = ChangeSet::new(cx)
@@ -70,12 +70,4 @@ impl Processes {
 
 pub(super) fn no_process(name: &str) -> Error {
     Error::not_found(format!("there is no process `{name}`; publish it first")).with("process", name)
-}
-
-/// The person behind a call, who owns what it makes.
-pub(super) fn user_behind(cx: &CallContext) -> Option<UserId> {
-    match cx.scope().invoker() {
-        Principal::User { id } | Principal::ApiKey { owner: id, .. } => Some(*id),
-        Principal::Agent { .. } | Principal::System { .. } => None,
-    }
 }

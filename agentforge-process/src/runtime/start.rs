@@ -21,7 +21,7 @@ use super::{
     lease::{Held, LEASE},
     parts::owned_by,
     payload,
-    publish::{no_process, user_behind},
+    publish::no_process,
     rows::{NewRow, RUN_STARTED, RunStarted, to_value},
     task::Replay,
 };
@@ -199,7 +199,7 @@ fn record_of(cx: &CallContext, run: RunId, process: &ProcessRecord) -> RunRecord
         process: Some(process.id),
         definition: process.hash,
         state: RunState::Running,
-        owner: user_behind(cx),
+        owner: cx.scope().person(),
         project: cx.project(),
         ended_at: None,
         waiting_for: Vec::new(),

@@ -73,6 +73,15 @@ impl Pending {
         !self.plans.iter().any(|plan| matches!(plan, Plan::Bury))
     }
 
+    /// How many statements it takes.
+    pub(super) fn weight(&self) -> usize {
+        let of = |plan: &Plan| match plan {
+            Plan::Steps(steps, _) => steps.len(),
+            Plan::Link(_) | Plan::Bury => 1,
+        };
+        self.plans.iter().map(of).sum()
+    }
+
     /// Whether it links audit entries.
     pub(super) fn is_audited(&self) -> bool {
         self.plans.iter().any(|plan| matches!(plan, Plan::Link(_)))

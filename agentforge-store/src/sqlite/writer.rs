@@ -23,6 +23,10 @@ pub(super) const QUEUE: usize = 1_024;
 /// How many pieces of work one transaction takes at most.
 const BATCH: usize = 256;
 
+/// How many statements of change sets one transaction takes before it leaves the rest to the next, so that small sets
+/// do not wait for many big ones.
+const WEIGHT: usize = 2_048;
+
 /// Work for the writer.
 pub(super) enum Job {
     Apply(Box<Pending>),
@@ -55,12 +59,20 @@ impl Writer {
     pub(super) async fn work(mut self) {
         let mut waiting = Vec::with_capacity(BATCH);
         while self.jobs.recv_many(&mut waiting, BATCH).await > 0 {
-            let (mut sets, mut errands) = (Vec::with_capacity(waiting.len()), Vec::new());
+            let (mut sets, mut errands, mut weight) =
+                (Vec::with_capacity(waiting.len()), Vec::new(), 0_usize);
             for job in waiting.drain(..) {
                 match job {
-                    Job::Apply(set) => sets.push(*set),
+                    Job::Apply(set) => {
+                        weight = weight.saturating_add(set.weight());
+                        sets.push(*set);
+                    }
                     Job::Errand(errand) => errands.push(Sent { errand, result: Ok(()) }),
                     Job::Close => self.jobs.close(),
+                }
+                if weight > WEIGHT {
+                    weight = 0;
+                    self.write(std::mem::take(&mut sets), std::mem::take(&mut errands)).await;
                 }
             }
             let many = sets.len() > 1;

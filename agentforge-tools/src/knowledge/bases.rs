@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use agentforge_core::{
-    context::{CallContext, Principal},
+    context::CallContext,
     error::{Error, ErrorKind, Result},
-    id::{KnowledgeBaseId, UserId},
+    id::KnowledgeBaseId,
     knowledge::TextIndex,
     record::KnowledgeBaseRecord,
     security::{Authorizer, AuthorizerExt, Permission, Resource},
@@ -70,7 +70,7 @@ impl KnowledgeBases {
         let record = KnowledgeBaseRecord {
             id: KnowledgeBaseId::new(cx),
             name: name.to_owned(),
-            owner: owner_of(cx),
+            owner: cx.scope().person(),
             fingerprint: self.fingerprint(),
         };
         let audit = AuditDraft::done(
@@ -146,13 +146,4 @@ fn checked_name(name: &str) -> Result<&str> {
         .with("field", "name"));
     }
     Ok(trimmed)
-}
-
-/// The person behind the call, who owns what it makes.
-fn owner_of(cx: &CallContext) -> Option<UserId> {
-    match cx.scope().invoker() {
-        Principal::User { id } => Some(*id),
-        Principal::ApiKey { owner, .. } => Some(*owner),
-        Principal::Agent { .. } | Principal::System { .. } => None,
-    }
 }
