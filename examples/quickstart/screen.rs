@@ -2,10 +2,7 @@
 
 use std::io::IsTerminal;
 
-use agentforge::{
-    model::Cost,
-    record::{RunRecord, TimelineEntry},
-};
+use agentforge::record::{RunRecord, TimelineEntry};
 
 pub(crate) struct Screen {
     colour: bool,
@@ -76,9 +73,7 @@ impl Screen {
                 },
             );
         }
-        if let Cost::Known(total) = run.cost {
-            println!("  {}", self.paint("2", &format!("{:>10} total cost {total}", "")));
-        }
+        println!("  {}", self.paint("2", &format!("{:>10} in all: {}", "", run.cost)));
     }
 }
 

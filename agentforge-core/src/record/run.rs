@@ -96,6 +96,7 @@ impl Record for RunRecord {
             FieldSpec::new("ended_at", FieldKind::Time),
         ],
         indexes: &[
+            IndexSpec { fields: &["created_at"] },
             IndexSpec { fields: &["state", "created_at"] },
             IndexSpec { fields: &["name", "created_at"] },
         ],

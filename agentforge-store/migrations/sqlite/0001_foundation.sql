@@ -223,6 +223,7 @@ CREATE TABLE "runs" (
     "body" TEXT NOT NULL,
     PRIMARY KEY ("tenant", "id")
 ) STRICT;
+CREATE INDEX "runs_created_at_id_index" ON "runs" ("tenant", "created_at", "id");
 CREATE INDEX "runs_state_created_at_id_index" ON "runs" ("tenant", "state", "created_at", "id");
 CREATE INDEX "runs_name_created_at_id_index" ON "runs" ("tenant", "name", "created_at", "id");
 

@@ -16,22 +16,31 @@ use super::{
 /// The least size of a database: one page of the smallest size.
 const SMALLEST: u64 = 512;
 
+/// What lies at a path that a store can be opened at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing yet, or a database without tables.
+    Nothing,
+    /// A store.
+    Store,
+}
+
 /// Fails when there is no store that this version can open or create at the path.
-pub(super) async fn inspect(path: &Path) -> Result<()> {
+pub(super) async fn inspect(path: &Path) -> Result<Found> {
     match fs::metadata(path) {
         Ok(found) if found.is_dir() => Err(wrong(path, "is a folder; name a file inside it")),
-        Ok(found) if found.len() == 0 => Ok(()),
+        Ok(found) if found.len() == 0 => Ok(Found::Nothing),
         // SQLite itself takes a file of one byte for an empty one.
         Ok(found) if found.len() < SMALLEST => Err(no_database(path)),
         Ok(_) => look_inside(path).await,
         Err(error) if matches!(error.kind(), IoErrorKind::NotFound | IoErrorKind::NotADirectory) => {
-            check_folder(path)
+            check_folder(path).map(|()| Found::Nothing)
         }
         Err(error) => Err(wrong(path, "cannot be looked at; check the permissions").caused_by(error)),
     }
 }
 
-async fn look_inside(path: &Path) -> Result<()> {
+async fn look_inside(path: &Path) -> Result<Found> {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     let logged = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
@@ -61,10 +70,11 @@ async fn look_inside(path: &Path) -> Result<()> {
     let number = |place: usize| found.try_get::<i64, _>(place).map_err(during);
     let (program, version, tables) = (number(0)?, number(1)?, number(2)?);
     if program == i64::from(migrate::PROGRAM) {
-        return migrate::check_version(path, u32::try_from(version).unwrap_or(u32::MAX));
+        let version = u32::try_from(version).unwrap_or(u32::MAX);
+        return migrate::check_version(path, version).map(|()| Found::Store);
     }
     if program == 0 && tables == 0 {
-        return Ok(());
+        return Ok(Found::Nothing);
     }
     Err(corrupt(path, "is the database of another program; choose another path"))
 }

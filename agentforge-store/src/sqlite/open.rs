@@ -21,12 +21,13 @@ use tokio::sync::{Notify, mpsc};
 use super::{
     Durability, Shared, SqliteOptions,
     error::{is_busy, is_unwritable, translate},
-    inspect::{inspect, unwritable},
+    inspect::{Found, inspect, unwritable},
     migrate::migrate,
     readers::Readers,
+    run,
     writer::{QUEUE, Writer},
 };
-use crate::sql::{Statements, dialect::SQLITE};
+use crate::sql::{Statements, dialect::SQLITE, program::Program};
 
 /// How many texts a connection keeps prepared.
 const PREPARED: usize = 256;
@@ -48,12 +49,20 @@ pub(super) async fn open(
     let path = absolute(path).map_err(|error| {
         Error::invalid(format!("`{}` is no path of a file", path.display())).caused_by(error)
     })?;
-    inspect(&path).await?;
+    let found = inspect(&path).await?;
     let sql = Arc::new(Statements::new(SQLITE, options.collections)?);
     let (writing, reading) = (writing(&path, &options), reading(&path, &options));
-    let mut connection = connect(&path, &writing, &options).await?;
+    let first = match found {
+        Found::Nothing => writing.clone().synchronous(SqliteSynchronous::Off),
+        Found::Store => writing.clone(),
+    };
+    let mut connection = connect(&path, &first, &options).await?;
     let migrated = migrate(&mut connection, &sql, options.collections, &path, cx, random).await;
-    let cursors = match migrated {
+    let settled = match found {
+        Found::Nothing if migrated.is_ok() => settle(&mut connection, options.durability).await,
+        _ => Ok(()),
+    };
+    let cursors = match settled.and(migrated) {
         Ok(cursors) => cursors,
         Err(error) => {
             let _ = connection.close().await;
@@ -62,7 +71,8 @@ pub(super) async fn open(
     };
     let (jobs, queue) = mpsc::channel(QUEUE);
     let written = Arc::new(Notify::new());
-    let writer = Writer::new(writing, connection, sql.clone(), queue, written.clone());
+    let writer =
+        Writer::new(writing.create_if_missing(false), connection, sql.clone(), queue, written.clone());
     let task = spawner.spawn("agentforge sqlite writer", Box::pin(writer.work()));
     Ok(Shared {
         readers: Readers::new(reading, options.readers),
@@ -136,6 +146,18 @@ async fn connect(
         Err(error) if !is_busy(&error) => Err(during(error)),
         _ => Ok(connection),
     }
+}
+
+/// Brings a new file to the disk at once. Its tables were made without waiting for the disk at every step: until now
+/// nothing was acknowledged that could be lost, and a file that is lost half made counts as new.
+async fn settle(connection: &mut SqliteConnection, durability: Durability) -> Result<()> {
+    let mut program = Program::default();
+    program.control(match durability {
+        Durability::Full => "PRAGMA synchronous = FULL",
+        Durability::Process => "PRAGMA synchronous = NORMAL",
+    });
+    program.control("PRAGMA wal_checkpoint(FULL)");
+    run::program(connection, program).await.map(drop).map_err(translate)
 }
 
 fn no_shared_memory(path: &Path) -> Error {

@@ -32,7 +32,7 @@ pub(crate) const AREAS: &[Area] = &[Area {
            what is left is the framework. The agent is built once and nothing leaves the process. Ours journals every \
            step, audits, and checks permissions in its memory store; the peers keep nothing.",
     programs: &[
-        Entry { name: "agentforge", kind: Kind::Ours, iterations: 20_000 },
+        Entry { name: "agentforge", kind: Kind::Ours, iterations: 5_000 },
         Entry { name: "pydantic-ai", kind: Kind::Python, iterations: 300 },
         Entry { name: "langgraph", kind: Kind::Python, iterations: 300 },
     ],
