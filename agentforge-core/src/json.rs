@@ -223,6 +223,23 @@ pub fn check_storable(value: &Value) -> Result<()> {
     })
 }
 
+/// Puts U+FFFD in place of every NUL in texts and keys, for text from outside that must be kept anyway.
+pub fn replace_nul(value: &mut Value) {
+    match value {
+        Value::String(text) if text.contains('\0') => *text = text.replace('\0', "\u{fffd}"),
+        Value::Array(items) => items.iter_mut().for_each(replace_nul),
+        Value::Object(fields) => {
+            for key in fields.keys().filter(|key| key.contains('\0')).cloned().collect::<Vec<_>>() {
+                if let Some(field) = fields.remove(&key) {
+                    fields.insert(key.replace('\0', "\u{fffd}"), field);
+                }
+            }
+            fields.values_mut().for_each(replace_nul);
+        }
+        _ => {}
+    }
+}
+
 /// What is wrong and where; the path grows from the leaf while the walk unwinds.
 struct Fault {
     message: &'static str,

@@ -2,13 +2,14 @@
 
 use bytes::Bytes;
 use futures::{Stream, TryStreamExt, stream};
+use serde_json::Value;
 
 use super::{AgentEvent, AgentState, step};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     id::RunId,
-    json::encoded_len,
+    json::{check_storable, encoded_len, replace_nul},
     store::{Blobs, BlobsExt, Change, INLINE_PAYLOAD_LIMIT, Journal, JournalEntry, JournalRow, Payload},
     time::Timestamp,
 };
@@ -16,14 +17,39 @@ use crate::{
 /// The version of the events that this release writes.
 const EVENT_VERSION: u16 = 1;
 
+/// An event in a form that a store keeps, with its JSON. What models and tools say is foreign: a NUL in it is replaced,
+/// and what is nested too deeply ends the run with a typed error.
+pub(super) fn storable(event: AgentEvent) -> Result<(AgentEvent, Value)> {
+    let written = |event: &AgentEvent| {
+        serde_json::to_value(event)
+            .map_err(|error| Error::internal("an event of the agent cannot be written").caused_by(error))
+    };
+    let mut value = written(&event)?;
+    if check_storable(&value).is_ok() {
+        return Ok((event, value));
+    }
+    replace_nul(&mut value);
+    let cleaned = check_storable(&value).and_then(|()| {
+        serde_json::from_value(value.clone())
+            .map_err(|error| Error::internal("a cleaned event cannot be read back").caused_by(error))
+    });
+    match cleaned {
+        Ok(event) => Ok((event, value)),
+        Err(error) => {
+            let stopped = AgentEvent::Stopped { error: error.to_report() };
+            let value = written(&stopped)?;
+            Ok((stopped, value))
+        }
+    }
+}
+
 /// The entry of an event, and the change that keeps its blob when it has one.
 pub(super) async fn encode(
     cx: &CallContext,
     blobs: &dyn Blobs,
     event: &AgentEvent,
+    value: Value,
 ) -> Result<(JournalEntry, Option<Change>)> {
-    let value = serde_json::to_value(event)
-        .map_err(|error| Error::internal("an event of the agent cannot be written").caused_by(error))?;
     let place = match event {
         AgentEvent::ToolIntended { call_id } | AgentEvent::ApprovalRequested { call_id, .. } => {
             call_id.clone()

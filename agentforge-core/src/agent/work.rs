@@ -6,13 +6,13 @@
 use std::collections::VecDeque;
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Agent, AgentEvent, AgentRun, AgentState, Driver, Effect, Ending, Stage,
     driver::{LEASE, subject_of},
     effects::{Approval, Happened, Room},
-    journal::encode,
+    journal::{encode, storable},
     step,
 };
 use crate::{
@@ -96,7 +96,9 @@ impl<'a> Work<'a> {
         // INVARIANT: the first lease of a run has epoch 1.
         self.epoch = 1;
         self.lease_until = until;
-        self.append(&mut changes, &started).await?;
+        let written = serde_json::to_value(&started)
+            .map_err(|error| Error::internal("the start of a run cannot be written").caused_by(error))?;
+        self.append(&mut changes, &started, written).await?;
         let receipt = self.driver.0.stores.records.apply(&self.cx, changes).await?;
         self.row_epoch = match receipt.applied.get(1) {
             Some(Applied::Epoch(epoch)) => Some(*epoch),
@@ -107,8 +109,8 @@ impl<'a> Work<'a> {
     }
 
     /// Adds an event's row to a change set.
-    async fn append(&mut self, changes: &mut ChangeSet, event: &AgentEvent) -> Result<()> {
-        let (entry, retained) = encode(&self.cx, &*self.driver.0.stores.blobs, event).await?;
+    async fn append(&mut self, changes: &mut ChangeSet, event: &AgentEvent, written: Value) -> Result<()> {
+        let (entry, retained) = encode(&self.cx, &*self.driver.0.stores.blobs, event, written).await?;
         changes.changes.extend(retained);
         changes.push(Change::Append {
             run: self.run,
@@ -122,7 +124,8 @@ impl<'a> Work<'a> {
 
     /// Commits an event with other changes and takes it into the state.
     async fn record_with(&mut self, event: AgentEvent, mut changes: ChangeSet) -> Result<Vec<Effect>> {
-        self.append(&mut changes, &event).await?;
+        let (event, written) = storable(event)?;
+        self.append(&mut changes, &event, written).await?;
         // A failed commit ends this work, so that nobody sees a state ahead of its journal.
         let (state, effects) = step(std::mem::take(&mut self.state), event.clone())?;
         self.state = state;

@@ -436,6 +436,34 @@ async fn events_tell_the_whole_run_in_order() {
 }
 
 #[tokio::test]
+async fn what_no_store_can_keep_never_leaves_a_run_stuck() {
+    let nul = FunctionTool::new("nul", "Says NUL.", |_cx, _arguments: Value| async {
+        Ok::<_, &str>(json!({"a\0b": ["x\0y"]}))
+    })
+    .with_spec(|spec| spec.annotated(Annotations::WRITES));
+    let model = ScriptedModel::new().call("nul", json!({"n\0": 1})).say("Half\0way.");
+    let agent = Agent::builder("nul", Arc::new(model)).tool(nul).build().unwrap();
+    let folder = Folder::new();
+    let forge = Forge::open(folder.file("forge.db")).await.unwrap();
+    let run = forge.workspace().run(&agent, "go").await.unwrap();
+    assert_eq!((run.state, run.text().as_str()), (RunState::Completed, "Half\u{fffd}way."));
+    let result = run.messages[2].parts[0].as_tool_result().cloned().unwrap();
+    assert_eq!(result.structured, Some(json!({"a\u{fffd}b": ["x\u{fffd}y"]})));
+
+    let mut deep = json!(1);
+    for _ in 0..126 {
+        deep = json!([deep]);
+    }
+    let model = ScriptedModel::new().call("anything", deep).say("never");
+    let agent = Agent::builder("deep", Arc::new(model)).build().unwrap();
+    let run = forge.workspace().run(&agent, "go").await.unwrap();
+    assert_eq!((run.state, run.error.unwrap().code.as_str()), (RunState::Failed, "invalid_input"));
+    let refused = forge.workspace().run(&agent, "a\0b").await.unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::InvalidInput);
+    forge.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_tool_that_panics_or_hangs_is_an_error_for_the_model() {
     let panics = FunctionTool::new("panics", "Panics.", |_cx, _arguments: Value| async {
         Ok::<_, &str>(std::hint::black_box(None::<&str>).expect("planned"))

@@ -6,6 +6,7 @@
     clippy::cast_possible_truncation,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used
@@ -20,4 +21,5 @@ mod knowledge;
 mod opening;
 mod processes;
 mod quickstart;
+mod readme;
 mod tenants;
