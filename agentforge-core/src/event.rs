@@ -1,6 +1,7 @@
 //! Events: what happened, for people, streams and audit.
 //!
 //! A kind is `noun.past` (`tool_call.started`). The deltas of a model stream are `part.*` and are never journaled.
+//! **Adding a destination** is one implementation of [`EventSink`].
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};

@@ -1,6 +1,7 @@
 //! The two things that core needs from an async runtime, supplied by the facade.
 //!
 //! Nothing is detached: a spawned task ends with its [`Task`], and a spawner joins all of its tasks when it closes.
+//! **Adding a runtime** is one implementation of each trait and of [`crate::time::Clock`]; the facade's is on tokio.
 
 use async_trait::async_trait;
 use futures::future::BoxFuture;

@@ -1,5 +1,6 @@
 //! Knowledge: the ports that find passages, and what a passage is. The pipeline behind them lives in the tools crate.
 //!
+//! **Adding a retriever** is one implementation of [`Retriever`] that shows nobody what they may not read.
 //! **Adding an index** is an implementation of [`TextIndex`] or [`VectorIndex`] that writes through change sets, so that
 //! postings commit together with the documents that they point to.
 

@@ -1,4 +1,5 @@
-//! The port of an embedder: texts to vectors.
+//! The port of an embedder: texts to vectors. **Adding one** is one implementation of [`Embedder`] with a fingerprint that
+//! changes whenever its vectors do.
 
 use async_trait::async_trait;
 

@@ -1,4 +1,5 @@
-//! The port of a reranker: which of some passages answer a question best.
+//! The port of a reranker: which of some passages answer a question best. **Adding one** is one implementation of
+//! [`Reranker`].
 
 use async_trait::async_trait;
 
