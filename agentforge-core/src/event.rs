@@ -40,6 +40,8 @@ pub mod kind {
     pub const TOOL_CALL_STARTED: &str = "tool_call.started";
     /// A tool answered.
     pub const TOOL_CALL_COMPLETED: &str = "tool_call.completed";
+    /// The infrastructure of a tool failed; the model reads only the kind.
+    pub const TOOL_CALL_FAILED: &str = "tool_call.failed";
     /// A person is asked.
     pub const APPROVAL_REQUESTED: &str = "approval.requested";
     /// A person decided.

@@ -146,7 +146,9 @@ impl ForgeBuilder {
         let registry = self.tools.into_iter().try_fold(Registry::new(), Registry::with)?;
         let processes = Processes::new(ProcessParts {
             stores: stores.clone(),
-            tools: Runtime::new(registry, authorizer.clone()).with_blobs(stores.blobs.clone()),
+            tools: Runtime::new(registry, authorizer.clone())
+                .with_blobs(stores.blobs.clone())
+                .with_events(self.events.clone()),
             authorizer: authorizer.clone(),
             approvals: desk.clone(),
             events: self.events,
@@ -324,8 +326,7 @@ async fn create_tenant(
     let changes =
         ChangeSet::new(&inside).with(Change::put(&user, Expect::Absent)?).with(audit("user.created", &owner));
     stores.records.apply(&inside, changes).await?;
-    let tenant =
-        TenantRecord { id, name: name.to_owned(), slug: slug.to_owned(), active: true, default, owner };
+    let tenant = TenantRecord { id, name: name.to_owned(), slug: slug.to_owned(), default, owner };
     let changes =
         ChangeSet::new(system).with(Change::put(&tenant, Expect::Absent)?).with(audit("tenant.created", &id));
     stores.records.apply(system, changes).await?;

@@ -87,22 +87,7 @@ impl Driver {
             model: agent.model().info().full_name(),
             limits: agent.0.limits,
         };
-        let record = RunRecord {
-            id: run,
-            kind: RunKind::Agent,
-            name: agent.name().to_owned(),
-            process: None,
-            definition: agent.digest(),
-            state: RunState::Running,
-            owner: cx.scope().person(),
-            project: cx.project(),
-            ended_at: None,
-            waiting_for: Vec::new(),
-            output: None,
-            error: None,
-            usage: Usage::default(),
-            cost: Cost::ZERO,
-        };
+        let record = RunRecord::begun(cx, run, RunKind::Agent, agent.name(), agent.digest());
         let until = cx.now().after(LEASE);
         let detail = json!({"agent": agent.name(), "model": agent.model().info().full_name()});
         let changes = ChangeSet::new(cx)
@@ -162,12 +147,18 @@ impl Driver {
         work.epoch =
             receipt.epoch(0).ok_or_else(|| Error::internal("the store gave no epoch for a lease"))?;
         work.lease_until = until;
-        // Between the fold and the lease another owner may have gone on; fold again under the lease.
+        // Between the fold and the lease another owner may have gone on, or ended the run: look again under the lease.
         let folded = fold(&cx, &*parts.journal, &*parts.blobs, run).await?;
         (work.state, work.next_seq) = (folded.state, folded.next_seq);
+        work.record = parts.records.get::<RunRecord>(&cx, run).await?.value;
+        if work.record.state.is_final() {
+            work.give_back().await?;
+            return Ok(work.outcome());
+        }
         work.take_resolutions().await?;
         let effects = outstanding(&work.state);
-        if !effects.is_empty() {
+        if !effects.is_empty() && !work.record.state.is_final() {
+            work.mark_running().await?;
             work.emit(kind::RUN_RESUMED, json!({"agent": agent.name()})).await?;
         }
         work.drive(effects).await

@@ -43,13 +43,13 @@ pub(super) fn storable(event: AgentEvent) -> Result<(AgentEvent, Value)> {
     }
 }
 
-/// The entry of an event, and the change that keeps its blob when it has one.
+/// The entry of an event, and the changes that keep the blobs which it refers to.
 pub(super) async fn encode(
     cx: &CallContext,
     blobs: &dyn Blobs,
     event: &AgentEvent,
     value: Value,
-) -> Result<(JournalEntry, Option<Change>)> {
+) -> Result<(JournalEntry, Vec<Change>)> {
     let place = match event {
         AgentEvent::ToolIntended { call_id } | AgentEvent::ApprovalRequested { call_id, .. } => {
             call_id.clone()
@@ -57,10 +57,15 @@ pub(super) async fn encode(
         AgentEvent::ToolAnswered { result } => result.call_id.clone(),
         _ => String::new(),
     };
-    let mut retained = None;
+    let mut retained = Vec::new();
+    if let AgentEvent::ToolAnswered { result } = event
+        && let Some(blob) = &result.spilled
+    {
+        retained.push(Change::RetainBlob(blob.clone()));
+    }
     let payload = if encoded_len(&value) > INLINE_PAYLOAD_LIMIT {
         let blob = blobs.put_bytes(cx, "application/json", Bytes::from(value.to_string())).await?;
-        retained = Some(Change::RetainBlob(blob.clone()));
+        retained.push(Change::RetainBlob(blob.clone()));
         Payload::Blob(blob)
     } else {
         Payload::Inline(value)

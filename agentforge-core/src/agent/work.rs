@@ -66,7 +66,8 @@ impl<'a> Work<'a> {
         let tools = Runtime::new(definition.tools.clone(), parts.authorizer.clone())
             .with_policy(definition.policy)
             .with_limits(definition.tool_limits)
-            .with_blobs(parts.stores.blobs.clone());
+            .with_blobs(parts.stores.blobs.clone())
+            .with_events(parts.events.clone());
         let mut acting = cx.on_behalf(agent.id(cx.tenant()));
         if let Some(time) = definition.limits.time {
             acting = acting.with_timeout(time);
@@ -337,6 +338,25 @@ impl<'a> Work<'a> {
         if let Some(epoch) = self.row_epoch {
             changes.push(Change::Dequeue { kind: DispatchKind::RUN, id: self.run.as_uuid(), epoch });
         }
+    }
+
+    /// Says in the list of runs that somebody works on it again.
+    pub(super) async fn mark_running(&mut self) -> Result<()> {
+        if self.record.state == RunState::Running {
+            return Ok(());
+        }
+        self.record.state = RunState::Running;
+        self.record.waiting_for.clear();
+        let changes = ChangeSet::new(&self.cx).with(Change::put(&self.record, Expect::Anything)?);
+        self.driver.0.stores.records.apply(&self.cx, changes).await.map(drop)
+    }
+
+    /// Gives the lease of a run back that another owner has ended.
+    pub(super) async fn give_back(&self) -> Result<()> {
+        let mut changes =
+            ChangeSet::new(&self.cx).with(Change::ReleaseLease { run: self.run, epoch: self.epoch });
+        self.push_dequeue(&mut changes);
+        self.driver.0.stores.records.apply(&self.cx, changes).await.map(drop)
     }
 
     /// Removes the dispatch row of a run that has nothing left to do.

@@ -17,8 +17,6 @@ pub struct TenantRecord {
     pub name: String,
     /// What addresses call it.
     pub slug: String,
-    /// Whether anybody may enter.
-    pub active: bool,
     /// Whether it is the tenant of those who never asked for one.
     pub default: bool,
     /// Who may do everything in it.
@@ -30,7 +28,6 @@ impl Record for TenantRecord {
         fields: &[
             FieldSpec::new("name", FieldKind::Text),
             FieldSpec::new("slug", FieldKind::Text),
-            FieldSpec::new("active", FieldKind::Bool),
             FieldSpec::new("default", FieldKind::Bool),
         ],
         unique: &[UniqueSpec { fields: &["slug"] }],

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
+    context::CallContext,
     error::ErrorReport,
     id::{ApprovalId, ProcessId, ProjectId, RunId, UserId},
     json::Digest,
@@ -84,6 +85,28 @@ pub struct RunRecord {
     pub usage: Usage,
     /// What it cost so far.
     pub cost: Cost,
+}
+
+impl RunRecord {
+    /// A run that begins now, owned by the person behind the call and booked on its project.
+    pub fn begun(cx: &CallContext, id: RunId, kind: RunKind, name: &str, definition: Digest) -> Self {
+        Self {
+            id,
+            kind,
+            name: name.to_owned(),
+            process: None,
+            definition,
+            state: RunState::Running,
+            owner: cx.scope().person(),
+            project: cx.project(),
+            ended_at: None,
+            waiting_for: Vec::new(),
+            output: None,
+            error: None,
+            usage: Usage::default(),
+            cost: Cost::ZERO,
+        }
+    }
 }
 
 impl Record for RunRecord {

@@ -13,7 +13,8 @@ use super::{ApprovalNeed, ApprovalPolicy, Registry, Tool, ToolInput};
 use crate::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
-    json::Digest,
+    event::{Event, EventSink, NoEvents, kind},
+    json::{Digest, encoded_len},
     message::{Outcome, Part, ToolCall, ToolResult, Trust},
     security::{Authorizer, Decision, Resource},
     store::{Blobs, BlobsExt},
@@ -91,6 +92,7 @@ pub struct Runtime {
     policy: ApprovalPolicy,
     limits: Limits,
     blobs: Option<Arc<dyn Blobs>>,
+    events: Arc<dyn EventSink>,
 }
 
 impl Runtime {
@@ -102,6 +104,7 @@ impl Runtime {
             policy: ApprovalPolicy::default(),
             limits: Limits::default(),
             blobs: None,
+            events: Arc::new(NoEvents),
         }
     }
 
@@ -123,6 +126,13 @@ impl Runtime {
     #[must_use]
     pub fn with_blobs(mut self, blobs: Arc<dyn Blobs>) -> Self {
         self.blobs = Some(blobs);
+        self
+    }
+
+    /// With a sink that is told why the infrastructure of a tool failed, as [`kind::TOOL_CALL_FAILED`].
+    #[must_use]
+    pub fn with_events(mut self, events: Arc<dyn EventSink>) -> Self {
+        self.events = events;
         self
     }
 
@@ -183,7 +193,8 @@ impl Runtime {
     /// Runs a prepared call. `idempotency_key` must be the same whenever the same call is made again.
     ///
     /// A failure of the infrastructure or a timeout becomes an `error` result; only cancellation and lost ownership
-    /// are an `Err`, since then the run itself must stop.
+    /// are an `Err`, since then the run itself must stop. The model reads the kind of a failure; its message is for
+    /// the host and goes to the sink.
     pub async fn call(
         &self,
         cx: &CallContext,
@@ -215,11 +226,13 @@ impl Runtime {
                 Outcome::Error,
                 format!("`{}` did not answer within {} ms", call.name, self.limits.timeout.as_millis()),
             ),
-            Err(error) => ToolResult::notice(
-                &call.call_id,
-                Outcome::Error,
-                format!("`{}` failed: {}", call.name, error.message()),
-            ),
+            Err(error) => {
+                let data = json!({"tool": call.name, "call_id": call.call_id, "error": error.to_report()});
+                self.events.emit(cx, Event::new(cx, kind::TOOL_CALL_FAILED, data)).await?;
+                let advice = if error.is_retryable() { "; it may work later" } else { "" };
+                let text = format!("`{}` failed inside the host ({}){advice}", call.name, error.kind());
+                ToolResult::notice(&call.call_id, Outcome::Error, text)
+            }
         };
         self.cap(cx, result).await
     }
@@ -228,7 +241,7 @@ impl Runtime {
     async fn cap(&self, cx: &CallContext, mut result: ToolResult) -> Result<ToolResult> {
         let most = self.limits.output_bytes;
         let size: usize = result.parts.iter().filter_map(Part::as_text).map(str::len).sum();
-        let structured = result.structured.as_ref().map_or(0, |value| value.to_string().len());
+        let structured = result.structured.as_ref().map_or(0, encoded_len);
         if size.max(structured) <= most {
             return Ok(result);
         }
@@ -260,5 +273,5 @@ async fn guard_panics<T>(work: impl Future<Output = Result<T>> + Send) -> Result
     std::panic::AssertUnwindSafe(work)
         .catch_unwind()
         .await
-        .unwrap_or_else(|_| Err(Error::internal("the tool panicked; see the host's log")))
+        .unwrap_or_else(|_| Err(Error::internal("the tool panicked")))
 }

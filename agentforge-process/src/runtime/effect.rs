@@ -5,6 +5,7 @@ use agentforge_core::{
     event::kind,
     json::check_storable,
     message::{Outcome, ToolCall, ToolResult, Trust},
+    store::Change,
     tool::Preparation,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -123,7 +124,11 @@ impl Drive<'_> {
     /// Takes what came of a call.
     pub(super) async fn called(&mut self, key: TaskKey, result: Result<ToolResult>) -> Result<()> {
         let node = self.compiled.node(key.0.node)?.id.clone();
-        let result = effect_result(&node, result?);
+        let result = result?;
+        if let Some(blob) = &result.spilled {
+            self.batch.changes.push(Change::RetainBlob(blob.clone()));
+        }
+        let result = effect_result(&node, result);
         self.answer(key, Answer::Effect(result)).await
     }
 

@@ -5,8 +5,7 @@ use agentforge_core::{
     error::{Error, ErrorKind, Result},
     event::{Event, kind},
     id::{ChangeSetId, RunId, derived_uuid},
-    model::{Cost, Usage},
-    record::{ProcessRecord, RunKind, RunRecord, RunState},
+    record::{ProcessRecord, RunKind, RunRecord},
     security::{AuthorizerExt, Permission, Resource},
     store::{AuditDraft, Change, ChangeSet, DispatchKind, Expect, RecordStoreExt, Stored},
     time::Timestamp,
@@ -192,20 +191,6 @@ fn started_now(cx: &CallContext, process: &ProcessRecord, input: Value) -> RunSt
 }
 
 fn record_of(cx: &CallContext, run: RunId, process: &ProcessRecord) -> RunRecord {
-    RunRecord {
-        id: run,
-        kind: RunKind::Process,
-        name: process.name.clone(),
-        process: Some(process.id),
-        definition: process.hash,
-        state: RunState::Running,
-        owner: cx.scope().person(),
-        project: cx.project(),
-        ended_at: None,
-        waiting_for: Vec::new(),
-        output: None,
-        error: None,
-        usage: Usage::default(),
-        cost: Cost::ZERO,
-    }
+    let begun = RunRecord::begun(cx, run, RunKind::Process, &process.name, process.hash);
+    RunRecord { process: Some(process.id), ..begun }
 }

@@ -170,7 +170,6 @@ CREATE TABLE "tenants" (
     "deleted_at" INTEGER,
     "name" TEXT,
     "slug" TEXT,
-    "active" INTEGER,
     "default" INTEGER,
     "body" TEXT NOT NULL,
     PRIMARY KEY ("tenant", "id")

@@ -1,4 +1,4 @@
-//! From the bytes of a file to the one immutable text of a document. Markdown and plain text in UTF-8 for now.
+//! From the bytes of a file to the one immutable text of a document. It reads Markdown and plain text in UTF-8.
 
 use agentforge_core::error::{Error, ErrorKind, Result};
 

@@ -436,6 +436,25 @@ async fn events_tell_the_whole_run_in_order() {
 }
 
 #[tokio::test]
+async fn what_only_the_host_may_know_goes_to_the_sink_and_not_to_the_model() {
+    let broken = FunctionTool::new("broken", "Fails.", |_cx, _arguments: Value| async {
+        Err::<(), _>(Error::new(ErrorKind::Transport, "cannot reach db.internal:5432"))
+    })
+    .with_spec(|spec| spec.annotated(Annotations::READ_ONLY));
+    let model = ScriptedModel::new().call("broken", json!({})).say("Sorry.");
+    let agent = Agent::builder("broken", Arc::new(model.clone())).tool(broken).build().unwrap();
+    let sink = RecordingSink::new();
+    let forge = Forge::builder("memory:").events(Arc::new(sink.clone())).open().await.unwrap();
+    let run = forge.workspace().run(&agent, "go").await.unwrap();
+    assert_eq!(run.state, RunState::Completed);
+    let read = agentforge::serde_json::to_string(&model.requests()[1].messages).unwrap();
+    assert!(!read.contains("db.internal") && read.contains("failed inside the host (transport)"), "{read}");
+    let told = sink.events().into_iter().find(|event| event.kind == kind::TOOL_CALL_FAILED).unwrap();
+    assert!(told.data.to_string().contains("db.internal"), "{told:?}");
+    forge.close().await.unwrap();
+}
+
+#[tokio::test]
 async fn what_no_store_can_keep_never_leaves_a_run_stuck() {
     let nul = FunctionTool::new("nul", "Says NUL.", |_cx, _arguments: Value| async {
         Ok::<_, &str>(json!({"a\0b": ["x\0y"]}))
@@ -483,6 +502,6 @@ async fn a_tool_that_panics_or_hangs_is_an_error_for_the_model() {
     assert_eq!(run.state, RunState::Completed);
     let texts: Vec<_> =
         run.messages[2].parts.iter().filter_map(Part::as_tool_result).map(ToolResult::text).collect();
-    assert!(texts[0].contains("panicked") && texts[1].contains("did not answer"), "{texts:?}");
+    assert!(texts[0].contains("failed inside the host") && texts[1].contains("did not answer"), "{texts:?}");
     forge.close().await.unwrap();
 }
