@@ -125,6 +125,38 @@ ids! {
     CorrelationId, "correlation";
     /// A memory of an agent.
     MemoryId, "memory";
+    /// A person's place in a team.
+    MembershipId, "membership";
+    /// A line of an access list.
+    AccessId, "access entry";
+    /// A setting.
+    SettingId, "setting";
+    /// A published version of an agent.
+    AgentVersionId, "agent version";
+    /// A template.
+    TemplateId, "template";
+    /// A message of a conversation.
+    MessageId, "message";
+    /// A link that shows a conversation.
+    ShareId, "share";
+    /// A tool that was set up in a tenant.
+    ToolId, "tool";
+    /// One execution of a tool.
+    ToolExecutionId, "tool execution";
+    /// What starts a process by itself.
+    TriggerId, "trigger";
+    /// A provider of models that a tenant set up.
+    ModelProviderId, "model provider";
+    /// A model that a tenant enabled.
+    EnabledModelId, "enabled model";
+    /// A line of usage.
+    UsageId, "usage";
+    /// A limit on what may be spent.
+    BudgetId, "budget";
+    /// A secret of a tenant.
+    SecretId, "secret";
+    /// A key that a tenant's data is sealed with.
+    DataKeyId, "data key";
 }
 
 impl TenantId {

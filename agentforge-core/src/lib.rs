@@ -6,10 +6,11 @@
 //!
 //! From the ground up: [`error`], [`id`], [`time`], [`json`], [`money`], [`schema`], [`message`] → [`context`],
 //! [`event`], [`security`] → the ports [`model`], [`tool`], [`knowledge`], [`store`] → [`memory`], [`guardrail`],
-//! [`approval`], [`record`] → [`agent`], [`identity`].
+//! [`approval`], [`audit`], [`record`] → [`agent`], [`identity`].
 
 pub mod agent;
 pub mod approval;
+pub mod audit;
 pub mod context;
 pub mod error;
 pub mod event;
@@ -22,6 +23,8 @@ pub mod memory;
 pub mod message;
 pub mod model;
 pub mod money;
+pub mod nearest;
+pub mod outbox;
 pub mod record;
 pub mod runtime;
 pub mod schema;
@@ -32,6 +35,8 @@ pub mod testing;
 pub mod testkit;
 pub mod time;
 pub mod tool;
+#[cfg(feature = "vault")]
+pub mod vault;
 
 pub use context::CallContext;
 pub use error::{Error, ErrorKind, Result};

@@ -25,6 +25,9 @@ impl Timestamp {
     /// 1970-01-01T00:00:00Z.
     pub const UNIX_EPOCH: Timestamp = Timestamp(jiff::Timestamp::UNIX_EPOCH);
 
+    /// The earliest instant that there is.
+    pub const EARLIEST: Timestamp = Timestamp(jiff::Timestamp::MIN);
+
     /// The instant of a count of microseconds since 1970; out of range is invalid input.
     pub fn from_micros(micros: i64) -> Result<Self, Error> {
         jiff::Timestamp::from_microsecond(micros)

@@ -7,11 +7,13 @@ use std::{path::PathBuf, time::Duration};
 
 use agentforge_core::{
     approval::{Approval, ApprovalDecision, ApprovalState, ApprovalVerb, Assignee, Resolution, Subject},
+    audit::{Checkpoint, EXPORT_VERSION, ExportEnd, ExportHead},
     context::Principal,
     error::{Error, ErrorKind, ErrorReport, Phase},
     event::{Event, EventScope, kind},
     id::{
-        AgentId, ApprovalId, ChunkId, CorrelationId, DocumentId, EventId, ProjectId, RunId, TenantId, UserId,
+        AgentId, ApprovalId, ChunkId, CorrelationId, DataKeyId, DocumentId, EventId, ProjectId, RunId,
+        SecretId, TenantId, UserId,
     },
     json::Digest,
     message::{
@@ -20,10 +22,10 @@ use agentforge_core::{
     },
     model::{Cost, Usage},
     money::{Currency, Money},
-    record::{RunKind, RunRecord, RunState},
+    record::{DataKeyRecord, DataKeyState, RunKind, RunRecord, RunState, Sealed, SecretRecord, WrappedBytes},
     store::{
-        Applied, AuditDraft, AuditEntry, BlobRef, FieldValue, Filter, JournalEntry, JournalRow, Payload,
-        Receipt, Signal, Timer, link_audit_entry,
+        Applied, AuditDraft, AuditEntry, AuditQuery, AuditVerdict, BlobRef, FieldValue, Filter, JournalEntry,
+        JournalRow, Payload, Receipt, Signal, Timer,
     },
     testing::fixed_context,
     time::Timestamp,
@@ -260,7 +262,74 @@ fn filters() {
 fn audit_entries() {
     let cx = fixed_context();
     let draft = AuditDraft::done("run.started", "run", id(RunId::from_uuid, 8), json!({"name": "leave"}));
-    let mut first: AuditEntry = link_audit_entry(&cx, at(), draft.clone(), None);
-    first.correlation = CorrelationId::from_uuid(Uuid::nil());
-    check("audit_entry", &first);
+    let mut unlinked = AuditEntry::unlinked(&cx, at(), draft);
+    unlinked.correlation = CorrelationId::from_uuid(Uuid::nil());
+    check("audit_entry_unlinked", &unlinked);
+    let mut entry = unlinked.link(None);
+    check("audit_entry", &entry);
+    entry.erase_detail();
+    check("audit_entry_erased", &entry);
+}
+
+#[test]
+fn audit_checkpoints_and_exports() {
+    let checkpoint = Checkpoint {
+        v: Checkpoint::VERSION,
+        origin: "example.com/audit".to_owned(),
+        tenant: id(TenantId::from_uuid, 1),
+        size: 3,
+        root: Digest::of_bytes(b"root"),
+        head: Digest::of_bytes(b"head"),
+        at: at(),
+        key_id: "key+0a0b0c0d".to_owned(),
+        signature: vec![7; 64],
+        frontier: vec![Digest::of_bytes(b"pair"), Digest::of_bytes(b"leaf")],
+    };
+    check("audit_checkpoint", &checkpoint);
+    let query = AuditQuery {
+        from: Some(7),
+        limit: 100,
+        actor: Some("system".to_owned()),
+        action: Some("run.started".to_owned()),
+        resource: Some("run".to_owned()),
+        resource_id: Some("1".to_owned()),
+        success: Some(true),
+        since: Some(at()),
+        until: Some(at()),
+        newest_first: false,
+    };
+    let tenant = id(TenantId::from_uuid, 1);
+    let head = ExportHead { v: EXPORT_VERSION, tenant, at: at(), query, checkpoint: Some(checkpoint) };
+    check("audit_export_head", &head);
+    let verdict = AuditVerdict::Broken { seq: 2, reason: "the entry is missing".to_owned() };
+    check("audit_export_end", &ExportEnd { entries: 3, root: Digest::of_bytes(b"root"), verdict });
+    check("audit_verdict_intact", &AuditVerdict::Intact { entries: 3, unlinked: 1 });
+}
+
+/// The sealed value was made by another implementation of the cipher; a test of the vault opens it.
+#[test]
+fn secrets_at_rest() {
+    let ciphertext =
+        "dd1d90f819c90d429c7d7a4f0d53658a5e87d2e83941ee95c7fd74398e7c1e4706cad4f415b25294e3c649ba";
+    let digits = |at: usize| u8::from_str_radix(&ciphertext[at..at + 2], 16).unwrap();
+    let ciphertext = (0..ciphertext.len()).step_by(2).map(digits).collect();
+    let sealed = Sealed::new(3, [9; 24], ciphertext);
+    check("sealed", &sealed);
+    let secret = SecretRecord {
+        id: id(SecretId::from_uuid, 11),
+        name: "crm/api-key".to_owned(),
+        description: "Reads customers".to_owned(),
+        data_key: sealed.key(),
+        sealed,
+    };
+    check("secret", &secret);
+    let key = DataKeyRecord {
+        id: id(DataKeyId::from_uuid, 12),
+        number: 3,
+        state: DataKeyState::Retired,
+        master: "local:0011223344556677".to_owned(),
+        wrapped: Some(WrappedBytes(b"wrapped".to_vec())),
+    };
+    check("data_key", &key);
+    check("data_key_destroyed", &DataKeyRecord { state: DataKeyState::Destroyed, wrapped: None, ..key });
 }

@@ -4,4 +4,5 @@
 
 mod agent;
 mod golden;
+mod records;
 mod security;

@@ -3,21 +3,22 @@
 use agentforge_core::{
     id::UserId,
     security::{
-        Decision, DenyReason, Grants, Permission, PermissionSet, Resource, RoleCatalogue, decide, visible,
+        Decision, DenyReason, Grants, Permission, PermissionSet, Resource, RoleCatalogue, Shared, Thing,
+        decide, visible,
     },
-    store::{CollectionSpec, FieldKind, FieldSpec, FieldValue},
+    store::{CollectionSpec, FieldKind, FieldSpec, FieldValue, OnDelete, ReferenceSpec},
 };
 use proptest::prelude::*;
 use uuid::Uuid;
 
-static OWNED: CollectionSpec =
-    CollectionSpec { fields: &[FieldSpec::new("owner", FieldKind::Id)], ..CollectionSpec::new("things") };
+static PARTS: CollectionSpec = CollectionSpec {
+    fields: &[FieldSpec::new("owner", FieldKind::Id), FieldSpec::new("whole", FieldKind::Id)],
+    references: &[ReferenceSpec { field: "whole", collection: "wholes", on_delete: OnDelete::Cascade }],
+    ..CollectionSpec::new("parts")
+};
 
 #[test]
-fn the_catalogue_has_the_32_permissions_and_those_of_processes() {
-    let of_processes =
-        Permission::ALL.iter().filter(|permission| permission.resource() == "processes").count();
-    assert_eq!((Permission::ALL.len(), of_processes), (38, 6));
+fn every_permission_is_read_as_it_is_written_and_unknown_ones_are_refused() {
     for permission in Permission::ALL {
         assert_eq!(permission.as_str().parse::<Permission>().unwrap(), *permission);
     }
@@ -62,11 +63,29 @@ fn circles_unknown_parents_and_doubles_are_refused() {
 #[test]
 fn nobody_known_is_denied_and_an_agent_never_passes_its_ceiling() {
     let denied = Decision::Deny(DenyReason::UnknownPrincipal);
-    assert_eq!(decide(None, Permission::KbRead, &Resource::TENANT), denied);
+    assert_eq!(decide(None, Permission::KbRead, &Resource::TENANT, &Shared::NOTHING), denied);
     let grants =
         Grants { permissions: PermissionSet::all(), user: None, ceiling: Some(PermissionSet::EMPTY) };
     let beyond = Decision::Deny(DenyReason::BeyondAgent);
-    assert_eq!(decide(Some(&grants), Permission::KbRead, &Resource::TENANT), beyond);
+    assert_eq!(decide(Some(&grants), Permission::KbRead, &Resource::TENANT, &Shared::NOTHING), beyond);
+}
+
+#[test]
+fn an_access_list_opens_a_thing_and_its_parts_and_nothing_else() {
+    let grants = Grants { permissions: PermissionSet::EMPTY, user: None, ceiling: None };
+    let thing = |collection, id| Thing { collection, id: Uuid::from_u128(id) };
+    let shared: Shared = [thing("wholes", 1)].into_iter().collect();
+    let part_of =
+        |id| Resource { owner: None, thing: Some(thing("parts", 9)), whole: Some(thing("wholes", id)) };
+    let denied = Decision::Deny(DenyReason::NotGranted);
+    assert_eq!(decide(Some(&grants), Permission::KbRead, &part_of(1), &shared), Decision::Allow);
+    assert_eq!(decide(Some(&grants), Permission::KbRead, &part_of(2), &shared), denied);
+    let namesake = Resource { thing: Some(thing("parts", 1)), ..Resource::TENANT };
+    assert_eq!(decide(Some(&grants), Permission::KbRead, &namesake, &shared), denied);
+    assert_eq!(
+        decide(None, Permission::KbRead, &part_of(1), &shared),
+        Decision::Deny(DenyReason::UnknownPrincipal)
+    );
 }
 
 fn any_set() -> impl Strategy<Value = PermissionSet> {
@@ -87,11 +106,23 @@ proptest! {
         known in any::<bool>(),
         permission in prop::sample::select(Permission::ALL),
         owner in any_user(),
+        (id, whole) in (0_u128..3, prop::option::of(0_u128..3)),
+        lists in prop::collection::vec((any::<bool>(), 0_u128..3), 0..3),
     ) {
         let grants = known.then_some(Grants { permissions, user, ceiling });
-        let decision = decide(grants.as_ref(), permission, &Resource { owner });
-        let field = |_: &str| owner.map_or(FieldValue::Null, FieldValue::from);
-        let shown = visible(grants.as_ref(), permission, &OWNED).matches(&field);
+        let thing = |of_parts: bool, id| {
+            Thing { collection: if of_parts { "parts" } else { "wholes" }, id: Uuid::from_u128(id) }
+        };
+        let shared: Shared = lists.into_iter().map(|(of_parts, id)| thing(of_parts, id)).collect();
+        let whole = whole.map(|id| thing(false, id));
+        let resource = Resource { owner, thing: Some(thing(true, id)), whole };
+        let decision = decide(grants.as_ref(), permission, &resource, &shared);
+        let field = |name: &str| match name {
+            "id" => FieldValue::Id(Uuid::from_u128(id)),
+            "whole" => whole.map_or(FieldValue::Null, |whole| FieldValue::Id(whole.id)),
+            _ => owner.map_or(FieldValue::Null, FieldValue::from),
+        };
+        let shown = visible(grants.as_ref(), permission, &PARTS, &shared).matches(&field);
         prop_assert_eq!(decision == Decision::Allow, shown);
     }
 }

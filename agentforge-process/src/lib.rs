@@ -17,4 +17,6 @@ pub mod testkit;
 pub use definition::{Compiled, Definition, Problem, compile};
 pub use node::Catalogue;
 pub use period::Period;
-pub use runtime::{AgentRuns, CANCEL_SIGNAL, ProcessParts, Processes, RunQuery, RunStatus, effect_key};
+pub use runtime::{
+    AgentRuns, Begun, CANCEL_SIGNAL, ProcessParts, Processes, RunQuery, RunStatus, effect_key,
+};

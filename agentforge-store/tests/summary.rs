@@ -36,6 +36,12 @@ impl Summary {
         self.edit(backend, |counts| counts.skips.push(format!("{case}: {backend} has no {missing}")));
     }
 
+    /// A backend that cannot run here.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn absent(&self, backend: &str, reason: &str) {
+        self.edit(backend, |counts| counts.skips.push(format!("all of {backend}: {reason}")));
+    }
+
     /// Runs a check and counts it; one that panics has failed.
     pub(crate) fn count<T>(
         &self,

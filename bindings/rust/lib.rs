@@ -24,33 +24,52 @@
 //! # let _ = Arc::new(());
 //! ```
 
+pub mod archive;
+pub mod audit;
+mod blobs;
+mod delivery;
 mod elevation;
 mod forge;
+#[cfg(all(feature = "host-transaction", any(feature = "sqlite", feature = "postgres")))]
+mod host;
+pub mod identity;
+mod inbox;
+mod keys;
 mod location;
 pub mod models;
+mod records;
+mod secrets;
+pub mod seed;
+pub mod settings;
 mod tokio_runtime;
+mod upkeep;
 mod worker;
 mod workspace;
 
 #[cfg(feature = "testkit")]
 pub use agentforge_core::testkit;
 pub use agentforge_core::{
-    CallContext, Error, ErrorKind, Result, agent, approval, context, error, event, guardrail, id, identity,
-    json, knowledge, memory, message, model, money, record, runtime, schema, security, store, testing, time,
-    tool,
+    CallContext, Error, ErrorKind, Result, agent, approval, context, error, event, guardrail, id, json,
+    knowledge, memory, message, model, money, outbox, record, runtime, schema, security, store, testing,
+    time, tool, vault,
 };
 pub use agentforge_process as process;
 pub use agentforge_store as stores;
+#[cfg(all(feature = "host-transaction", any(feature = "sqlite", feature = "postgres")))]
+pub use agentforge_store::sqlx;
 pub use agentforge_tools::knowledge as knowledge_base;
 pub use agentforge_tools::tool;
 pub use async_trait::async_trait;
+pub use audit::WorkspaceAudit;
+pub use bytes;
 pub use forge::{Forge, ForgeBuilder};
 pub use futures::{future::BoxFuture, stream};
+#[cfg(all(feature = "host-transaction", any(feature = "sqlite", feature = "postgres")))]
+pub use host::HostTransaction;
+pub use secrets::WorkspaceSecrets;
 pub use serde_json;
 pub use uuid;
-pub use workspace::{
-    Workspace, WorkspaceApprovals, WorkspaceAudit, WorkspaceIdentity, WorkspaceProcesses, WorkspaceRuns,
-};
+pub use workspace::{Workspace, WorkspaceApprovals, WorkspaceProcesses, WorkspaceRuns};
 
 /// What most hosts need in scope.
 pub mod prelude {

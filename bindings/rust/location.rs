@@ -1,6 +1,6 @@
 //! Where a store is, from the text that a host gives.
 
-use std::path::PathBuf;
+use std::{fmt, path::PathBuf};
 
 use agentforge_core::error::{Error, ErrorKind, Result};
 
@@ -11,14 +11,27 @@ pub(crate) enum Location {
     Memory,
     /// In a file.
     Sqlite(PathBuf),
+    /// On a server.
+    Postgres(ServerUrl),
+}
+
+/// The URL of a server, which may hold a password and is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct ServerUrl(pub(crate) String);
+
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ServerUrl(..)")
+    }
 }
 
 impl Location {
-    /// Reads `memory:`, `sqlite:PATH` or a bare path.
+    /// Reads `memory:`, `sqlite:PATH`, a bare path, or `postgres://..`.
     pub(crate) fn parse(text: &str) -> Result<Self> {
         let unknown = |scheme: &str| {
             Error::invalid(format!(
-                "`{scheme}:` is no store that agentforge knows; use a path, `sqlite:PATH` or `memory:`"
+                "`{scheme}:` is no store that agentforge knows; use a path, `sqlite:PATH`, \
+                 `postgres://HOST/DATABASE` or `memory:`"
             ))
             .with("scheme", scheme)
         };
@@ -39,10 +52,17 @@ impl Location {
                 "" => Err(Error::invalid("`sqlite:` needs a path, for example `sqlite:forge.db`")),
                 path => Ok(Self::Sqlite(PathBuf::from(path))),
             },
-            "postgres" | "postgresql" | "mysql" | "mariadb" => Err(Error::new(
+            "postgres" | "postgresql" if rest.starts_with("//") => {
+                Ok(Self::Postgres(ServerUrl(format!("{}:{rest}", scheme.to_ascii_lowercase()))))
+            }
+            "postgres" | "postgresql" => Err(Error::invalid(format!(
+                "`{scheme}:` needs a server, for example `{scheme}://user:password@localhost:5432/database`"
+            ))),
+            "mysql" | "mariadb" => Err(Error::new(
                 ErrorKind::Unsupported,
                 format!(
-                    "the store `{scheme}:` is not in this version yet; use a path, `sqlite:PATH` or `memory:`"
+                    "the store `{scheme}:` is not in this version yet; use a path, `sqlite:PATH`, \
+                     `postgres://HOST/DATABASE` or `memory:`"
                 ),
             )
             .with("scheme", scheme)),
@@ -66,6 +86,10 @@ mod tests {
             ("sqlite:forge.db", sqlite("forge.db")),
             ("sqlite:///var/forge.db", sqlite("/var/forge.db")),
             ("memory:", Location::Memory),
+            (
+                "POSTGRES://me@db/app?schema=x",
+                Location::Postgres(ServerUrl("postgres://me@db/app?schema=x".to_owned())),
+            ),
         ] {
             assert_eq!(Location::parse(text).unwrap(), expected, "{text}");
         }
@@ -75,7 +99,8 @@ mod tests {
     fn an_unknown_scheme_is_named_with_the_mend() {
         for (text, kind) in [
             ("mongodb://localhost", ErrorKind::InvalidInput),
-            ("postgres://localhost/x", ErrorKind::Unsupported),
+            ("mysql://localhost/x", ErrorKind::Unsupported),
+            ("postgres:x", ErrorKind::InvalidInput),
             ("", ErrorKind::InvalidInput),
             ("sqlite:", ErrorKind::InvalidInput),
             ("memory:x", ErrorKind::InvalidInput),
@@ -86,5 +111,11 @@ mod tests {
         }
         let error = Location::parse("mongodb://localhost").unwrap_err();
         assert!(error.message().contains("`mongodb:`") && error.message().contains("sqlite:PATH"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let location = Location::parse("postgres://me:hunter2@db/app").unwrap();
+        assert!(!format!("{location:?}").contains("hunter2"));
     }
 }

@@ -1,6 +1,7 @@
-//! The worker: claims what is due in any tenant and goes on with it.
+//! The worker: claims what is due in any tenant and goes on with it, and delivers what is to leave.
 
 use std::{
+    pin::pin,
     sync::{Arc, Weak},
     time::Duration,
 };
@@ -9,12 +10,13 @@ use agentforge_core::{
     context::{CallContext, Cancellation},
     error::{ErrorKind, Result},
     record::RunRecord,
+    store::DispatchKind,
 };
 use agentforge_process::{AgentRuns, Processes};
 use async_trait::async_trait;
-use futures::future::{BoxFuture, Either, select};
+use futures::future::{BoxFuture, join, join_all, select};
 
-use crate::{Forge, forge::Inner};
+use crate::{Forge, forge::Inner, inbox::Requests, upkeep::Sweeps};
 
 /// Works in the background until the forge is closed. Holds the forge weakly, so that a forgotten close does not keep
 /// the store open for ever.
@@ -30,6 +32,30 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How long a run that is being worked on may go on when the forge closes. What is cut off goes on from its journal.
 const GRACE: Duration = Duration::from_secs(2);
 
+/// Work of one sort, which does not wait for work of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lane {
+    /// Runs and approvals.
+    Runs,
+    /// Requests to start processes.
+    Requests,
+    /// Tenants to sweep.
+    Upkeep,
+}
+
+impl Lane {
+    const ALL: [Lane; 3] = [Lane::Runs, Lane::Requests, Lane::Upkeep];
+
+    /// What wakes it.
+    fn kinds(self) -> Vec<DispatchKind> {
+        match self {
+            Lane::Runs => Processes::work_kinds().into(),
+            Lane::Requests => vec![DispatchKind::INBOX],
+            Lane::Upkeep => vec![DispatchKind::UPKEEP],
+        }
+    }
+}
+
 impl Worker {
     pub(crate) fn new(forge: &Forge) -> Self {
         let stop = forge.0.stop.clone();
@@ -39,39 +65,84 @@ impl Worker {
     /// Works until the forge is closed.
     pub(crate) fn run(self) -> BoxFuture<'static, ()> {
         Box::pin(async move {
-            while !self.stop.is_cancelled() {
-                let grace = async {
-                    self.stop.cancelled().await;
-                    self.system.clock().sleep_until(self.system.now().after(GRACE)).await;
-                };
-                let work = std::pin::pin!(self.work_until_idle());
-                let worked = match select(work, std::pin::pin!(grace)).await {
-                    Either::Left((worked, _)) => worked,
-                    Either::Right(_) => return,
-                };
-                let Some(dispatch) = self.forge.upgrade().map(|forge| forge.stores.dispatch.clone()) else {
-                    return;
-                };
-                let waiting = self.system.with_timeout(PAUSE);
-                let woken = waiting.run(async {
-                    if worked.is_err() {
-                        // Nothing is due that could be worked on now; only time helps.
-                        std::future::pending::<()>().await;
-                    }
-                    dispatch.wait(&waiting, &Processes::work_kinds()).await
-                });
-                // Being woken and running out of time both mean: look again.
-                let _ = select(std::pin::pin!(woken), std::pin::pin!(self.stop.cancelled())).await;
-            }
+            let cx = self.system.with_child_cancellation();
+            let lanes = async {
+                join_all(Lane::ALL.map(|lane| self.lane(lane))).await;
+                // The forge was closed, or forgotten.
+                cx.cancellation().cancel();
+            };
+            let deliverer = self.forge.upgrade().and_then(|forge| forge.deliverer.clone());
+            let delivery = async {
+                if let Some(deliverer) = deliverer {
+                    deliverer.run(&cx).await;
+                }
+            };
+            let grace = async {
+                self.stop.cancelled().await;
+                cx.cancellation().cancel();
+                self.system.clock().sleep_until(self.system.now().after(GRACE)).await;
+            };
+            select(pin!(join(lanes, delivery)), pin!(grace)).await;
         })
     }
 
-    /// Works on everything that is due now.
+    /// Works in one lane until the forge is closed.
+    async fn lane(&self, lane: Lane) {
+        while !self.stop.is_cancelled() {
+            let worked = self.work_until_idle_in(lane).await;
+            let Some(dispatch) = self.forge.upgrade().map(|forge| forge.stores.dispatch.clone()) else {
+                return;
+            };
+            let waiting = self.system.with_timeout(PAUSE);
+            let woken = waiting.run(async {
+                if worked.is_err() {
+                    // Nothing is due that could be worked on now; only time helps.
+                    std::future::pending::<()>().await;
+                }
+                dispatch.wait(&waiting, &lane.kinds()).await
+            });
+            // Being woken and running out of time both mean: look again.
+            let _ = select(pin!(woken), pin!(self.stop.cancelled())).await;
+        }
+    }
+
+    async fn work_until_idle_in(&self, lane: Lane) -> Result<()> {
+        while let Some(forge) = self.forge.upgrade() {
+            if self.work_once(&forge, lane).await? == 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn work_once(&self, forge: &Inner, lane: Lane) -> Result<usize> {
+        match lane {
+            Lane::Runs => forge.processes.work_once(&self.system).await,
+            Lane::Requests => {
+                let (stores, processes) = (&forge.stores, &forge.processes);
+                let requests = Requests { stores, processes, events: &*forge.events, system: &self.system };
+                requests.work_once().await
+            }
+            Lane::Upkeep => {
+                let (stores, retention) = (&forge.stores, &forge.retention);
+                let sweeps = Sweeps { stores, events: &*forge.events, system: &self.system, retention };
+                sweeps.work_once().await
+            }
+        }
+    }
+
+    /// Works on everything that is due now, and delivers what there is to deliver.
     pub(crate) async fn work_until_idle(&self) -> Result<usize> {
         let mut total = 0;
         loop {
             let Some(forge) = self.forge.upgrade() else { return Ok(total) };
-            let done = forge.processes.work_once(&self.system).await?;
+            let mut done = 0;
+            for lane in Lane::ALL {
+                done += self.work_once(&forge, lane).await?;
+            }
+            if let Some(deliverer) = &forge.deliverer {
+                done += deliverer.deliver_due(&self.system).await?;
+            }
             if done == 0 {
                 return Ok(total);
             }

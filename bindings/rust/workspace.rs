@@ -7,21 +7,18 @@ use agentforge_core::{
     approval::{Approval, ApprovalVerb, Decided},
     context::CallContext,
     error::{Error, Result},
-    id::{ApprovalId, RunId, UserId},
+    id::{ApprovalId, RunId},
     message::Message,
     model::ChatModel,
-    record::{ProcessRecord, RunKind, RunRecord, TimelineEntry, UserRecord},
+    record::{ProcessRecord, RunKind, RunRecord, TimelineEntry},
     security::{AuthorizerExt, Permission, Resource},
-    store::{
-        AuditDraft, AuditEntry, AuditQuery, AuditVerdict, Change, ChangeSet, Expect, Filter, Page, Query,
-        RecordStoreExt, Stored,
-    },
+    store::{Filter, Page, Query, RecordStoreExt, Stored},
 };
 use agentforge_process::RunStatus;
 use agentforge_tools::knowledge::KnowledgeBase;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::Forge;
+use crate::{Forge, WorkspaceAudit, WorkspaceSecrets};
 
 /// A tenant as a principal sees it. A cheap clone.
 #[derive(Clone)]
@@ -33,6 +30,10 @@ pub struct Workspace {
 impl Workspace {
     pub(crate) const fn new(forge: Forge, cx: CallContext) -> Self {
         Self { forge, cx }
+    }
+
+    pub(crate) const fn forge(&self) -> &Forge {
+        &self.forge
     }
 
     /// The context of this workspace's calls, for ports that are used directly.
@@ -94,17 +95,17 @@ impl Workspace {
         WorkspaceRuns(self)
     }
 
-    /// People of the tenant.
-    pub fn identity(&self) -> WorkspaceIdentity<'_> {
-        WorkspaceIdentity(self)
+    /// Secrets of the tenant.
+    pub const fn secrets(&self) -> WorkspaceSecrets<'_> {
+        WorkspaceSecrets::new(self)
     }
 
     /// The audit trail of the tenant.
     pub fn audit(&self) -> WorkspaceAudit<'_> {
-        WorkspaceAudit(self)
+        WorkspaceAudit::new(self)
     }
 
-    async fn require(&self, permission: Permission) -> Result<()> {
+    pub(crate) async fn require(&self, permission: Permission) -> Result<()> {
         self.forge.0.authorizer.require(&self.cx, permission, &Resource::TENANT).await
     }
 }
@@ -116,7 +117,7 @@ impl std::fmt::Debug for Workspace {
 }
 
 /// Processes of a workspace.
-pub struct WorkspaceProcesses<'a>(&'a Workspace);
+pub struct WorkspaceProcesses<'a>(pub(crate) &'a Workspace);
 
 impl WorkspaceProcesses<'_> {
     /// Publishes a definition. The same definition again is no new version.
@@ -249,55 +250,5 @@ const fn permission_of(kind: RunKind) -> Permission {
     match kind {
         RunKind::Agent => Permission::AgentsRead,
         RunKind::Process => Permission::ProcessesRead,
-    }
-}
-
-/// People of a workspace.
-pub struct WorkspaceIdentity<'a>(&'a Workspace);
-
-impl WorkspaceIdentity<'_> {
-    /// Adds a person with roles. Needs `users:write` and, since roles are given away, `roles:write`. A role that does not
-    /// exist is invalid input, and nobody gives away a permission that they do not have.
-    pub async fn add_user(&self, name: &str, roles: &[&str]) -> Result<UserId> {
-        self.0.require(Permission::UsersWrite).await?;
-        self.0.require(Permission::RolesWrite).await?;
-        let catalogue = self.0.forge.0.directory.roles();
-        for role in roles {
-            if catalogue.role(role).is_none() {
-                return Err(Error::invalid(format!("there is no role `{role}`")).with("role", *role));
-            }
-        }
-        for permission in catalogue.permissions(roles.iter().copied()).iter() {
-            self.0.require(permission).await?;
-        }
-        let user = UserRecord {
-            id: UserId::new(&self.0.cx),
-            name: name.to_owned(),
-            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
-            active: true,
-        };
-        let detail = json!({"name": name, "roles": roles});
-        let changes = ChangeSet::new(&self.0.cx)
-            .with(Change::put(&user, Expect::Absent)?)
-            .with(Change::Audit(AuditDraft::done("user.created", "user", user.id, detail)));
-        self.0.forge.0.stores.records.apply(&self.0.cx, changes).await?;
-        Ok(user.id)
-    }
-}
-
-/// The audit trail of a workspace.
-pub struct WorkspaceAudit<'a>(&'a Workspace);
-
-impl WorkspaceAudit<'_> {
-    /// Entries in the order of the chain. Needs `security:audit`.
-    pub async fn entries(&self, query: &AuditQuery) -> Result<Vec<AuditEntry>> {
-        self.0.require(Permission::SecurityAudit).await?;
-        self.0.forge.0.stores.audit.entries(&self.0.cx, query).await
-    }
-
-    /// Walks the whole chain and finds the first broken entry. Needs `security:audit`.
-    pub async fn verify(&self) -> Result<AuditVerdict> {
-        self.0.require(Permission::SecurityAudit).await?;
-        self.0.forge.0.stores.audit.verify(&self.0.cx).await
     }
 }

@@ -43,6 +43,12 @@ impl Authority {
         if reason.trim().is_empty() {
             return Err(Error::invalid("acting as the system needs a reason that an auditor understands"));
         }
+        if reason.contains('\0') {
+            return Err(Error::invalid(
+                "the reason for acting as the system holds a NUL character; remove it",
+            )
+            .with("field", "reason"));
+        }
         let principal = Principal::System { reason: reason.to_owned() };
         let scope = Scope::new(TenantId::PLATFORM, principal);
         let cx = CallContext::mint(scope, self.clock.clone(), self.random.clone());

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::Ownership;
 use crate::{
-    id::{ChunkId, DocumentId, KnowledgeBaseId, UserId},
+    id::{ChunkId, DocumentId, KnowledgeBaseId},
     json::Digest,
     store::{CollectionSpec, FieldKind, FieldSpec, IndexSpec, OnDelete, Record, ReferenceSpec, UniqueSpec},
 };
@@ -16,16 +17,24 @@ pub struct KnowledgeBaseRecord {
     pub id: KnowledgeBaseId,
     /// What people and agents call it.
     pub name: String,
-    /// Who made it.
-    pub owner: Option<UserId>,
+    /// Whose it is.
+    #[serde(flatten)]
+    pub ownership: Ownership,
     /// How its chunks were made and indexed; another fingerprint means that it must be rebuilt.
     pub fingerprint: String,
 }
 
 impl Record for KnowledgeBaseRecord {
     const SPEC: &'static CollectionSpec = &CollectionSpec {
-        fields: &[FieldSpec::new("name", FieldKind::Text), FieldSpec::new("owner", FieldKind::Id)],
+        fields: &[
+            FieldSpec::new("name", FieldKind::Text),
+            FieldSpec::new("owner", FieldKind::Id),
+            FieldSpec::new("team", FieldKind::Id),
+            FieldSpec::new("project", FieldKind::Id),
+            FieldSpec::new("tags", FieldKind::Text),
+        ],
         unique: &[UniqueSpec { fields: &["name"] }],
+        search: &["name", "tags"],
         ..CollectionSpec::new("knowledge_bases")
     };
 
@@ -49,6 +58,9 @@ pub struct DocumentRecord {
     pub text: String,
     /// How many chunks it was cut into.
     pub chunks: i64,
+    /// Whose it is.
+    #[serde(flatten)]
+    pub ownership: Ownership,
 }
 
 impl Record for DocumentRecord {
@@ -57,8 +69,13 @@ impl Record for DocumentRecord {
             FieldSpec::new("knowledge_base", FieldKind::Id),
             FieldSpec::new("source", FieldKind::Text),
             FieldSpec::new("sha256", FieldKind::Text),
+            FieldSpec::new("owner", FieldKind::Id),
+            FieldSpec::new("team", FieldKind::Id),
+            FieldSpec::new("project", FieldKind::Id),
+            FieldSpec::new("tags", FieldKind::Text),
         ],
         unique: &[UniqueSpec { fields: &["knowledge_base", "source"] }],
+        search: &["source", "tags"],
         references: &[ReferenceSpec {
             field: "knowledge_base",
             collection: "knowledge_bases",

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::Ownership;
 use crate::{
-    id::{ProcessId, UserId},
+    id::ProcessId,
     json::Digest,
     store::{CollectionSpec, FieldKind, FieldSpec, IndexSpec, Record, UniqueSpec},
 };
@@ -23,8 +24,9 @@ pub struct ProcessRecord {
     pub hash: Digest,
     /// The definition, in the form that the process crate reads.
     pub definition: Value,
-    /// Who published it.
-    pub owner: Option<UserId>,
+    /// Whose it is: at first, who published it.
+    #[serde(flatten)]
+    pub ownership: Ownership,
 }
 
 impl Record for ProcessRecord {
@@ -34,7 +36,11 @@ impl Record for ProcessRecord {
             FieldSpec::new("number", FieldKind::Int),
             FieldSpec::new("hash", FieldKind::Text),
             FieldSpec::new("owner", FieldKind::Id),
+            FieldSpec::new("team", FieldKind::Id),
+            FieldSpec::new("project", FieldKind::Id),
+            FieldSpec::new("tags", FieldKind::Text),
         ],
+        search: &["name", "tags"],
         unique: &[UniqueSpec { fields: &["name", "number"] }],
         indexes: &[IndexSpec { fields: &["name", "hash"] }],
         ..CollectionSpec::new("processes")

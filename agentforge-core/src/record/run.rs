@@ -116,6 +116,7 @@ impl Record for RunRecord {
             FieldSpec::new("name", FieldKind::Text),
             FieldSpec::new("state", FieldKind::Text),
             FieldSpec::new("owner", FieldKind::Id),
+            FieldSpec::new("project", FieldKind::Id),
             FieldSpec::new("ended_at", FieldKind::Time),
         ],
         indexes: &[

@@ -2,11 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::Permission;
+use super::{Permission, Resource};
 use crate::{
     context::CallContext,
     error::{Error, Result},
-    id::UserId,
     store::{CollectionSpec, Filter},
 };
 
@@ -25,7 +24,7 @@ pub enum Decision {
 pub enum DenyReason {
     /// The principal is unknown in the tenant, or was disabled.
     UnknownPrincipal,
-    /// Neither a role nor ownership grants it.
+    /// No role, no ownership and no access list grants it.
     NotGranted,
     /// The agent's own permissions do not include it, whatever its invoker may do.
     BeyondAgent,
@@ -38,27 +37,10 @@ impl DenyReason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::UnknownPrincipal => "the principal is unknown in this tenant or disabled",
-            Self::NotGranted => "no role grants it",
+            Self::NotGranted => "neither a role nor an access list grants it",
             Self::BeyondAgent => "the agent itself is not permitted it",
             Self::Undecidable => "a policy could not be evaluated",
         }
-    }
-}
-
-/// What an action is done to, as far as decisions look at it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Resource {
-    /// Who owns it; none for a thing that the tenant owns, or for a whole collection.
-    pub owner: Option<UserId>,
-}
-
-impl Resource {
-    /// A thing that the tenant owns, or a whole collection.
-    pub const TENANT: Resource = Resource { owner: None };
-
-    /// A thing that a person owns.
-    pub const fn owned_by(owner: UserId) -> Self {
-        Self { owner: Some(owner) }
     }
 }
 

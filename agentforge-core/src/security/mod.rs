@@ -10,9 +10,11 @@
 mod authorizer;
 mod native;
 mod permission;
+mod resource;
 mod role;
 
-pub use authorizer::{Authorizer, AuthorizerExt, Decision, DenyReason, Resource};
-pub use native::{Directory, Grants, NativeAuthorizer, decide, visible};
+pub use authorizer::{Authorizer, AuthorizerExt, Decision, DenyReason};
+pub use native::{AccessLists, Directory, Grants, NativeAuthorizer, decide, visible};
 pub use permission::{Permission, PermissionSet};
+pub use resource::{Resource, Shared, Thing, whole_of};
 pub use role::{Role, RoleCatalogue};

@@ -1,18 +1,19 @@
-//! The native evaluator: roles, ownership and delegation to agents, in pure synchronous functions.
+//! The native evaluator: roles, ownership, access lists and delegation to agents, in pure synchronous functions.
 //!
-//! An agent that acts for someone has the intersection of both permissions. The system may do everything: its context
+//! Roles and ownership decide first; access lists are read only where those do not allow. An agent that acts for someone has the intersection of both permissions. The system may do everything: its context
 //! was audited when it was made.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
-use super::{Authorizer, Decision, DenyReason, Permission, PermissionSet, Resource};
+use super::{Authorizer, Decision, DenyReason, Permission, PermissionSet, Resource, Shared, Thing, whole_of};
 use crate::{
     context::{CallContext, Principal},
     error::Result,
     id::UserId,
-    store::{CollectionSpec, Filter},
+    store::{CollectionSpec, FieldKind, Filter, MAX_LISTED},
 };
 
 /// What a principal was granted in a tenant.
@@ -31,27 +32,44 @@ fn owner_may(permission: Permission) -> bool {
     matches!(permission.action(), "read" | "write" | "edit" | "delete" | "execute")
 }
 
-/// Whether the grants allow this. No grants at all is an unknown principal.
+/// Whether the grants, or what access lists share for this permission, allow this. No grants at all is an unknown
+/// principal.
 ///
 /// ```
-/// use agentforge_core::security::{Decision, Grants, Permission, PermissionSet, Resource, decide};
+/// use agentforge_core::security::{Decision, Grants, Permission, PermissionSet, Resource, Shared, decide};
 /// let grants = Grants { permissions: PermissionSet::EMPTY, user: None, ceiling: None };
-/// assert!(matches!(decide(Some(&grants), Permission::KbRead, &Resource::TENANT), Decision::Deny(_)));
+/// let decision = decide(Some(&grants), Permission::KbRead, &Resource::TENANT, &Shared::NOTHING);
+/// assert!(matches!(decision, Decision::Deny(_)));
 /// ```
-pub fn decide(grants: Option<&Grants>, permission: Permission, resource: &Resource) -> Decision {
+pub fn decide(
+    grants: Option<&Grants>,
+    permission: Permission,
+    resource: &Resource,
+    shared: &Shared,
+) -> Decision {
     let Some(grants) = grants else { return Decision::Deny(DenyReason::UnknownPrincipal) };
     if grants.ceiling.is_some_and(|ceiling| !ceiling.contains(permission)) {
         return Decision::Deny(DenyReason::BeyondAgent);
     }
     let owns = resource.owner.is_some() && resource.owner == grants.user;
-    if grants.permissions.contains(permission) || (owns && owner_may(permission)) {
+    let listed = |thing: Option<Thing>| thing.is_some_and(|thing| shared.contains(thing));
+    if grants.permissions.contains(permission)
+        || (owns && owner_may(permission))
+        || listed(resource.thing)
+        || listed(resource.whole)
+    {
         return Decision::Allow;
     }
     Decision::Deny(DenyReason::NotGranted)
 }
 
 /// Which records the grants allow this for: the list that [`decide`] would give record by record.
-pub fn visible(grants: Option<&Grants>, permission: Permission, spec: &CollectionSpec) -> Filter {
+pub fn visible(
+    grants: Option<&Grants>,
+    permission: Permission,
+    spec: &CollectionSpec,
+    shared: &Shared,
+) -> Filter {
     let Some(grants) = grants else { return Filter::False };
     if grants.ceiling.is_some_and(|ceiling| !ceiling.contains(permission)) {
         return Filter::False;
@@ -59,10 +77,35 @@ pub fn visible(grants: Option<&Grants>, permission: Permission, spec: &Collectio
     if grants.permissions.contains(permission) {
         return Filter::True;
     }
-    match grants.user {
-        Some(user) if owner_may(permission) && spec.field("owner").is_some() => Filter::eq("owner", user),
-        _ => Filter::False,
+    let mut ways = Vec::new();
+    let has_owner = spec.field("owner").is_some_and(|field| field.kind == FieldKind::Id);
+    if let Some(user) = grants.user.filter(|_| has_owner && owner_may(permission)) {
+        ways.push(Filter::eq("owner", user));
     }
+    let mut open = |field: &str, things: Vec<Uuid>| {
+        ways.extend(things.chunks(MAX_LISTED).map(|ids| Filter::is_in(field, ids.iter().copied())));
+    };
+    open("id", shared.of(spec.name).collect());
+    if let Some(reference) = whole_of(spec) {
+        open(reference.field, shared.of(reference.collection).collect());
+    }
+    match (ways.pop(), ways.is_empty()) {
+        (None, _) => Filter::False,
+        (Some(way), true) => way,
+        (Some(way), false) => {
+            ways.push(way);
+            Filter::Any(ways)
+        }
+    }
+}
+
+/// Which access lists are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum AccessLists<'a> {
+    /// Those of these things.
+    Of(&'a [Thing]),
+    /// Those of everything in these collections.
+    In(&'a [&'static str]),
 }
 
 /// Who is who in a tenant, and what they were granted. An adapter reads it from wherever the host keeps people.
@@ -70,6 +113,18 @@ pub fn visible(grants: Option<&Grants>, permission: Permission, spec: &Collectio
 pub trait Directory: Send + Sync {
     /// What a person, key or agent was granted in the tenant of the call; none when it is unknown or disabled.
     async fn grants(&self, cx: &CallContext, principal: &Principal) -> Result<Option<Grants>>;
+
+    /// The things whose access lists permit this to a principal: by name, by a team, or by a role. A directory without
+    /// access lists shares nothing.
+    async fn shared(
+        &self,
+        _cx: &CallContext,
+        _principal: &Principal,
+        _permission: Permission,
+        _lists: AccessLists<'_>,
+    ) -> Result<Shared> {
+        Ok(Shared::NOTHING)
+    }
 }
 
 /// Decides by the roles that a directory knows.
@@ -116,7 +171,18 @@ impl Authorizer for NativeAuthorizer {
         permission: Permission,
         resource: &Resource,
     ) -> Result<Decision> {
-        Ok(decide(self.grants(cx).await?.as_ref(), permission, resource))
+        let grants = self.grants(cx).await?;
+        let decision = decide(grants.as_ref(), permission, resource, &Shared::NOTHING);
+        if decision != Decision::Deny(DenyReason::NotGranted) {
+            return Ok(decision);
+        }
+        let things: Vec<Thing> = [resource.thing, resource.whole].into_iter().flatten().collect();
+        if things.is_empty() {
+            return Ok(decision);
+        }
+        let lists = AccessLists::Of(&things);
+        let shared = self.directory.shared(cx, cx.scope().invoker(), permission, lists).await?;
+        Ok(decide(grants.as_ref(), permission, resource, &shared))
     }
 
     async fn filter(
@@ -125,6 +191,17 @@ impl Authorizer for NativeAuthorizer {
         permission: Permission,
         spec: &'static CollectionSpec,
     ) -> Result<Filter> {
-        Ok(visible(self.grants(cx).await?.as_ref(), permission, spec))
+        let grants = self.grants(cx).await?;
+        let without_lists = visible(grants.as_ref(), permission, spec, &Shared::NOTHING);
+        let bounded =
+            grants.is_none_or(|grants| grants.ceiling.is_some_and(|most| !most.contains(permission)));
+        if without_lists == Filter::True || bounded {
+            return Ok(without_lists);
+        }
+        let collections: Vec<&'static str> =
+            std::iter::once(spec.name).chain(whole_of(spec).map(|whole| whole.collection)).collect();
+        let lists = AccessLists::In(&collections);
+        let shared = self.directory.shared(cx, cx.scope().invoker(), permission, lists).await?;
+        Ok(visible(grants.as_ref(), permission, spec, &shared))
     }
 }

@@ -78,6 +78,20 @@ permissions! {
     ProcessesExecute = "processes:execute", "Start processes.";
     ProcessesApprove = "processes:approve", "Decide approvals.";
     ProcessesPublish = "processes:publish", "Publish processes.";
+    TeamsRead = "teams:read", "See teams and who belongs to them.";
+    TeamsWrite = "teams:write", "Create and change teams and their members.";
+    TeamsDelete = "teams:delete", "Delete teams.";
+    ProjectsRead = "projects:read", "See projects.";
+    ProjectsWrite = "projects:write", "Create and change projects.";
+    ProjectsDelete = "projects:delete", "Delete projects.";
+    ConversationsRead = "conversations:read", "Read conversations and memories of others.";
+    ConversationsWrite = "conversations:write", "Change conversations of others and add to them.";
+    ConversationsDelete = "conversations:delete", "Delete conversations and memories of others.";
+    SecretsRead = "secrets:read", "See the names of secrets.";
+    SecretsWrite = "secrets:write", "Put secrets and describe them.";
+    SecretsDelete = "secrets:delete", "Delete secrets.";
+    SecretsReveal = "secrets:reveal", "Read the values of secrets.";
+    SecretsRotate = "secrets:rotate", "Seal secrets with a new key.";
 }
 
 impl Permission {

@@ -1,6 +1,6 @@
 //! Roles: named sets of permissions that inherit from each other. The built-in ones are data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -62,6 +62,23 @@ impl RoleCatalogue {
     /// Every role, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Role> {
         self.roles.values().map(|(role, _)| role)
+    }
+
+    /// These roles and all that they inherit from, each once. A name that is no role is left out.
+    pub fn with_inherited<'a>(&'a self, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+        let mut open: Vec<&str> = names.into_iter().collect();
+        let mut found = BTreeSet::new();
+        while let Some(name) = open.pop() {
+            if let Some(role) = self.role(name).filter(|role| found.insert(role.name.clone())) {
+                open.extend(role.inherits.iter().map(String::as_str));
+            }
+        }
+        found.into_iter().collect()
+    }
+
+    /// The highest level among some roles; zero when there is none.
+    pub fn level<'a>(&self, names: impl IntoIterator<Item = &'a str>) -> u16 {
+        names.into_iter().filter_map(|name| self.role(name)).map(|role| role.level).max().unwrap_or(0)
     }
 
     /// All permissions of some roles. A name that is no role grants nothing.

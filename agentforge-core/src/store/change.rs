@@ -13,7 +13,7 @@ use crate::{
     context::CallContext,
     error::{Error, Result},
     event::Event,
-    id::{ChangeSetId, RunId},
+    id::{ChangeSetId, RunId, UserId},
     time::Timestamp,
 };
 
@@ -45,7 +45,8 @@ pub enum Change {
         /// What must be there before.
         expect: Expect,
     },
-    /// Deletes a record; softly when the collection says so. An absent one is `not_found` unless anything goes.
+    /// Deletes a record; softly when the collection says so. An absent one is `not_found` unless anything goes. What goes
+    /// with it by a cascade and is kept carries the same instant of deletion.
     Delete {
         /// The collection.
         spec: &'static CollectionSpec,
@@ -170,15 +171,46 @@ pub enum Change {
         /// The epoch that the enqueue or claim gave.
         epoch: u64,
     },
-    /// Hands an event to the outbox, which delivers at least once and in order per key.
+    /// Hands an event to the outbox, which delivers at least once and in order per key. A set that emits also makes one
+    /// row of [`DispatchKind::OUTBOX`] due at once, under the set's own id.
     Emit {
         /// What orders it.
         key: String,
         /// The event.
         event: Event,
     },
+    /// Removes an event from the outbox, once it was delivered; absent is fine. No place in the outbox comes twice, so a
+    /// late one never removes another event.
+    Delivered {
+        /// The event's place in the outbox.
+        seq: u64,
+    },
+    /// Asks for a process to be started, exactly once per key: a second one with the same key changes nothing, even when
+    /// the first was taken. While it waits it has a row of [`DispatchKind::INBOX`], under [`super::InboxRow::id_of`] the
+    /// key.
+    Post {
+        /// What a repetition is recognised by; 1 to 512 bytes.
+        key: String,
+        /// The process, by name.
+        process: String,
+        /// What it is started with.
+        input: Value,
+        /// For whom; the tenant's owner when absent. Nobody checks here that this person may: the worker does.
+        user: Option<UserId>,
+    },
+    /// Takes a request out of the inbox; absent is fine. Its key stays, so that a repetition is recognised.
+    TakeInbox {
+        /// The request's key.
+        key: String,
+    },
     /// Writes an audit entry; when it cannot be written, nothing is.
     Audit(AuditDraft),
+    /// Erases the detail of an audit entry and its salt; the chain still verifies. `not_found` when there is no such
+    /// entry, nothing to do when it was erased before.
+    EraseAuditDetail {
+        /// The entry's place in the chain.
+        seq: u64,
+    },
 }
 
 impl Change {
@@ -230,6 +262,9 @@ impl ChangeSet {
     }
 }
 
+/// The most bytes that the JSON text of a record may have.
+pub const MAX_DOCUMENT_BYTES: usize = 16 * 1024 * 1024;
+
 pub(super) fn check_text(what: &str, text: &str) -> Result<()> {
     if text.contains('\0') {
         return Err(Error::invalid(format!("{what} holds a NUL character; remove it")).with("field", what));
@@ -238,7 +273,7 @@ pub(super) fn check_text(what: &str, text: &str) -> Result<()> {
 }
 
 /// A document is an object, holds nothing that no store can keep, and does not claim to be another record.
-fn check_document(spec: &CollectionSpec, id: Uuid, document: &Value) -> Result<()> {
+pub(super) fn check_document(spec: &CollectionSpec, id: Uuid, document: &Value) -> Result<()> {
     if !document.is_object() {
         return Err(Error::invalid(format!("a record of `{}` must be a JSON object", spec.name)));
     }
@@ -247,7 +282,17 @@ fn check_document(spec: &CollectionSpec, id: Uuid, document: &Value) -> Result<(
         let message = format!("the document says that it is another record of `{}` than {id}", spec.name);
         return Err(Error::invalid(message).with("field", "id"));
     }
-    crate::json::check_storable(document)
+    crate::json::check_storable(document)?;
+    let size = crate::json::encoded_len(document);
+    if size > MAX_DOCUMENT_BYTES {
+        return Err(Error::invalid(format!(
+            "a record of `{}` has {size} bytes, more than {MAX_DOCUMENT_BYTES}; put the large part into a blob",
+            spec.name
+        ))
+        .with("collection", spec.name)
+        .with("limit", MAX_DOCUMENT_BYTES));
+    }
+    Ok(())
 }
 
 fn check_change(change: &Change) -> Result<()> {
@@ -280,6 +325,8 @@ fn check_change(change: &Change) -> Result<()> {
             check_text("event kind", &event.kind)?;
             crate::json::check_storable(&event.data)
         }
+        Change::Post { key, process, input, .. } => super::inbox::check_post(key, process, input),
+        Change::TakeInbox { key } => super::inbox::check_key(key),
         Change::Audit(draft) => {
             check_text("audit action", &draft.action)?;
             check_text("audit resource", &draft.resource)?;
@@ -293,7 +340,9 @@ fn check_change(change: &Change) -> Result<()> {
         | Change::RenewLease { .. }
         | Change::ReleaseLease { .. }
         | Change::RetainBlob(_)
-        | Change::ReleaseBlob(_) => Ok(()),
+        | Change::ReleaseBlob(_)
+        | Change::Delivered { .. }
+        | Change::EraseAuditDetail { .. } => Ok(()),
         Change::Enqueue { kind, .. } | Change::Dequeue { kind, .. } => {
             check_text("dispatch kind", kind.as_str())
         }

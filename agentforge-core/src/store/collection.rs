@@ -18,7 +18,8 @@ pub struct CollectionSpec {
     pub name: &'static str,
     /// Top-level members of the document that filters and orders may name.
     pub fields: &'static [FieldSpec],
-    /// Indexes; each is led by the tenant and ended by the id on its own.
+    /// Indexes; each is led by the tenant and ended by the id on its own. A backend may refuse text of more than 2,000
+    /// bytes in a field of an index or of a unique key as `invalid_input`.
     pub indexes: &'static [IndexSpec],
     /// Combinations of fields that occur once in a tenant; a second one is a `conflict` whose `field` holds the fields,
     /// joined by commas. A null makes a combination free, and soft-deleted records do not count.
@@ -26,6 +27,9 @@ pub struct CollectionSpec {
     /// Fields that hold the id of a record of the same tenant. One that is not there is `invalid_input`; a soft-deleted
     /// one is not there.
     pub references: &'static [ReferenceSpec],
+    /// Text fields whose words can be searched by their beginnings, with [`super::Filter::Words`]. Every put of a record
+    /// keeps its words too, so name only what people search.
+    pub search: &'static [&'static str],
     /// Whether a deleted record is kept, hidden, until a purge.
     pub soft_delete: bool,
 }
@@ -33,7 +37,15 @@ pub struct CollectionSpec {
 impl CollectionSpec {
     /// A collection without promoted fields.
     pub const fn new(name: &'static str) -> Self {
-        Self { name, fields: &[], indexes: &[], unique: &[], references: &[], soft_delete: false }
+        Self {
+            name,
+            fields: &[],
+            indexes: &[],
+            unique: &[],
+            references: &[],
+            search: &[],
+            soft_delete: false,
+        }
     }
 
     /// The declaration of a field, system fields included.

@@ -60,6 +60,9 @@ pub struct CursorKey {
 
 const VERSION: u8 = 1;
 
+/// The most bytes that the text of a cursor may have.
+pub const MAX_CURSOR_BYTES: usize = 4 * 1024;
+
 impl CursorKey {
     /// A key of an id and 32 random bytes.
     pub const fn new(id: u32, secret: [u8; 32]) -> Self {
@@ -81,7 +84,8 @@ impl CursorKey {
         Ok(mac)
     }
 
-    /// The cursor of a position in a tenant's query.
+    /// The cursor of a position in a tenant's query; `invalid_input` when the values of the order's keys are so long that
+    /// it would pass [`MAX_CURSOR_BYTES`].
     pub fn seal(
         &self,
         tenant: TenantId,
@@ -94,7 +98,17 @@ impl CursorKey {
         let sealed = Sealed { v: VERSION, k: self.id, q: hash, p: position, m: URL_SAFE_NO_PAD.encode(mac) };
         let json = serde_json::to_vec(&sealed)
             .map_err(|error| Error::internal("a cursor cannot be written").caused_by(error))?;
-        Ok(Cursor(URL_SAFE_NO_PAD.encode(json)))
+        let text = URL_SAFE_NO_PAD.encode(json);
+        if text.len() > MAX_CURSOR_BYTES {
+            return Err(Error::invalid(format!(
+                "the page ends at a record whose values make a cursor of {} bytes, more than {MAX_CURSOR_BYTES}; \
+                 order by shorter fields",
+                text.len()
+            ))
+            .with("field", "order")
+            .with("limit", MAX_CURSOR_BYTES));
+        }
+        Ok(Cursor(text))
     }
 
     /// The position that a cursor stands for, when this key made it for this tenant and this query.
@@ -109,6 +123,14 @@ impl CursorKey {
             Error::invalid("the cursor does not belong to this query; start again from the first page")
                 .with("field", "cursor")
         };
+        if cursor.0.len() > MAX_CURSOR_BYTES {
+            return Err(Error::invalid(format!(
+                "a cursor has at most {MAX_CURSOR_BYTES} bytes, not {}; start again from the first page",
+                cursor.0.len()
+            ))
+            .with("field", "cursor")
+            .with("limit", MAX_CURSOR_BYTES));
+        }
         let bytes = URL_SAFE_NO_PAD.decode(&cursor.0).map_err(|_| wrong())?;
         let sealed: Sealed = serde_json::from_slice(&bytes).map_err(|_| wrong())?;
         let expected = query_hash(spec, query)?;

@@ -8,6 +8,7 @@ use std::{borrow::Cow, time::Duration};
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::change::check_text;
 use crate::{context::CallContext, error::Result, id::TenantId};
 
 /// What sort of worker a row is for.
@@ -19,6 +20,13 @@ impl DispatchKind {
     pub const RUN: DispatchKind = DispatchKind(Cow::Borrowed("run"));
     /// An approval that may have expired.
     pub const APPROVAL: DispatchKind = DispatchKind(Cow::Borrowed("approval"));
+    /// Events that wait for delivery. Every change set that emits makes one row, under the set's id.
+    pub const OUTBOX: DispatchKind = DispatchKind(Cow::Borrowed("outbox"));
+    /// A request in the inbox, under [`super::InboxRow::id_of`] its key.
+    pub const INBOX: DispatchKind = DispatchKind(Cow::Borrowed("inbox"));
+
+    /// A tenant whose store is to be swept; one row for each, under the tenant's own id.
+    pub const UPKEEP: DispatchKind = DispatchKind(Cow::Borrowed("upkeep"));
 
     /// A kind of the host's own, or one read from a row.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Self {
@@ -66,4 +74,9 @@ pub trait Dispatch: Send + Sync {
     /// complete too early, never too late by more than 50 ms for what this process wrote. Only the system of the platform
     /// may call this; anybody else is `denied`.
     async fn wait(&self, cx: &CallContext, kinds: &[DispatchKind]) -> Result<()>;
+}
+
+/// Fails when the name of a kind holds a NUL. Every backend checks with this before it claims or waits.
+pub fn check_kinds(kinds: &[DispatchKind]) -> Result<()> {
+    kinds.iter().try_for_each(|kind| check_text("dispatch kind", kind.as_str()))
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{CollectionSpec, FieldKind, FieldSpec, RawRecord};
+use super::{CollectionSpec, FieldKind, FieldSpec, RawRecord, words::words};
 use crate::{
     error::{Error, Result},
     time::Timestamp,
@@ -150,6 +150,9 @@ pub enum Filter {
     In(String, Vec<FieldValue>),
     /// The text field begins with the text, by bytes.
     StartsWith(String, String),
+    /// Every word of the text begins a word of the field, as [`super::words`] cuts both; true when the text has no
+    /// words. The collection must name the field in its `search`.
+    Words(String, String),
     /// The field has no value.
     IsNull(String),
     /// All of them; true when there are none.
@@ -169,6 +172,18 @@ impl Filter {
     /// The field is one of the values.
     pub fn is_in(field: impl Into<String>, values: impl IntoIterator<Item = impl Into<FieldValue>>) -> Self {
         Self::In(field.into(), values.into_iter().map(Into::into).collect())
+    }
+
+    /// Every word of the text begins a word of the field.
+    ///
+    /// ```
+    /// use agentforge_core::store::{FieldValue, Filter};
+    /// let name = |_: &str| FieldValue::from("Quarterly report, Berlin");
+    /// assert!(Filter::words("name", "ber REP").matches(&name));
+    /// assert!(!Filter::words("name", "port").matches(&name));
+    /// ```
+    pub fn words(field: impl Into<String>, text: impl Into<String>) -> Self {
+        Self::Words(field.into(), text.into())
     }
 
     /// All of them.
@@ -204,7 +219,13 @@ impl Filter {
         match self {
             Self::True | Self::False => Ok(()),
             Self::Eq(field, value) | Self::Compare(field, _, value) => declared(spec, field, [value]),
+            Self::In(_, values) if values.len() > MAX_LISTED => Err(Error::invalid(format!(
+                "a filter lists {} values, more than {MAX_LISTED}; ask in several queries",
+                values.len()
+            ))
+            .with("limit", MAX_LISTED)),
             Self::In(field, values) => declared(spec, field, values),
+            Self::Words(field, text) => searchable(spec, field, text),
             Self::IsNull(field) => declared(spec, field, []),
             Self::StartsWith(field, prefix) => declared(spec, field, [&FieldValue::Text(prefix.clone())]),
             Self::All(filters) | Self::Any(filters) => {
@@ -231,6 +252,11 @@ impl Filter {
             Self::StartsWith(name, prefix) => {
                 matches!(field(name), FieldValue::Text(text) if text.starts_with(prefix.as_str()))
             }
+            Self::Words(name, text) => match (field(name), words(text)) {
+                (_, sought) if sought.is_empty() => true,
+                (FieldValue::Text(present), sought) => begin_words_of(&present, &sought),
+                _ => false,
+            },
             Self::IsNull(name) => field(name) == FieldValue::Null,
             Self::All(filters) => filters.iter().all(|filter| filter.matches(field)),
             Self::Any(filters) => filters.iter().any(|filter| filter.matches(field)),
@@ -241,6 +267,29 @@ impl Filter {
 
 /// How deeply filters may nest.
 const MAX_FILTER_DEPTH: usize = 32;
+
+/// The most values that [`Filter::In`] may list.
+pub const MAX_LISTED: usize = 10_000;
+
+fn begin_words_of(text: &str, sought: &[String]) -> bool {
+    let present = words(text);
+    sought.iter().all(|sought| present.iter().any(|word| word.starts_with(sought)))
+}
+
+fn searchable(spec: &CollectionSpec, name: &str, text: &str) -> Result<()> {
+    if !spec.search.contains(&name) {
+        let message = match spec.search {
+            [] => format!("`{}` has no field whose words can be searched", spec.name),
+            known => format!(
+                "the words of `{name}` of `{}` cannot be searched, only those of {}",
+                spec.name,
+                known.join(", ")
+            ),
+        };
+        return Err(Error::invalid(message).with("field", name));
+    }
+    super::change::check_text(name, text)
+}
 
 fn declared<'a>(
     spec: &CollectionSpec,

@@ -1,9 +1,13 @@
 //! A question to a collection, and one page of its answer.
 
-use super::{Cursor, Filter, RawRecord};
+use super::{CollectionSpec, Cursor, Filter, RawRecord};
+use crate::error::{Error, Result};
 
 /// The most records that one page holds.
 pub const MAX_PAGE: u32 = 1_000;
+
+/// The most keys that an order may have.
+pub const MAX_ORDER_KEYS: usize = 8;
 
 /// Up or down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -79,6 +83,32 @@ impl Query {
     pub const fn counted(mut self) -> Self {
         self.count = true;
         self
+    }
+
+    /// Fails when the query asks for what the collection does not declare, or for more than a limit. Every backend
+    /// checks with this before it reads.
+    pub fn check(&self, spec: &CollectionSpec) -> Result<()> {
+        if self.limit == 0 || self.limit > MAX_PAGE {
+            return Err(Error::invalid(format!("a page holds 1 to {MAX_PAGE} records, not {}", self.limit))
+                .with("field", "limit")
+                .with("limit", MAX_PAGE));
+        }
+        if self.order.len() > MAX_ORDER_KEYS {
+            return Err(Error::invalid(format!(
+                "an order has {} keys, more than {MAX_ORDER_KEYS}; leave out the last ones",
+                self.order.len()
+            ))
+            .with("field", "order")
+            .with("limit", MAX_ORDER_KEYS));
+        }
+        self.filter.check(spec)?;
+        match self.order.iter().find(|by| spec.field(&by.field).is_none()) {
+            None => Ok(()),
+            Some(by) => {
+                Err(Error::invalid(format!("`{}` has no field `{}` to order by", spec.name, by.field))
+                    .with("field", by.field.clone()))
+            }
+        }
     }
 }
 

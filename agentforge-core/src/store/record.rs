@@ -28,6 +28,13 @@ pub struct RawRecord {
     pub document: Value,
 }
 
+impl RawRecord {
+    /// The same record in its type; `corrupt` when the document does not fit.
+    pub fn typed<T: Record>(self) -> Result<Stored<T>> {
+        decode(self)
+    }
+}
+
 /// A typed record with what the store knows about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored<T> {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use uuid::Uuid;
 
+use super::change::check_text;
 use crate::{context::CallContext, error::Result, id::KnowledgeBaseId};
 
 /// Which index of a knowledge base.
@@ -13,6 +14,13 @@ pub struct IndexKey {
     pub knowledge_base: KnowledgeBaseId,
     /// What sort of index, for example `keyword`.
     pub kind: String,
+}
+
+impl IndexKey {
+    /// Fails when the kind holds a NUL. Every backend checks with this before it reads.
+    pub fn check(&self) -> Result<()> {
+        check_text("index kind", &self.kind)
+    }
 }
 
 /// A segment of an index.

@@ -4,9 +4,10 @@ use crate::store::{CollectionSpec, FieldKind, FieldSpec, IndexSpec, OnDelete, Re
 
 /// The suite's collections, in an order in which tables can be created. A backend whose tables come from migrations
 /// creates these too before it runs the suite.
-pub const COLLECTIONS: &[&CollectionSpec] = &[GADGETS, ACCOUNTS, BADGES, FOLDERS, FILES, NOTES, LOCKS];
+pub const COLLECTIONS: &[&CollectionSpec] =
+    &[GADGETS, ACCOUNTS, MEMBERS, BADGES, FOLDERS, FILES, NOTES, LOCKS];
 
-/// Every kind of field, no rule.
+/// Every kind of field, words that can be searched, no rule.
 pub(super) const GADGETS: &CollectionSpec = &CollectionSpec {
     fields: &[
         FieldSpec::new("flag", FieldKind::Bool),
@@ -16,10 +17,11 @@ pub(super) const GADGETS: &CollectionSpec = &CollectionSpec {
         FieldSpec::new("due", FieldKind::Time),
     ],
     indexes: &[IndexSpec { fields: &["label", "size"] }, IndexSpec { fields: &["due"] }],
+    search: &["label"],
     ..CollectionSpec::new("suite_gadgets")
 };
 
-/// Unique keys of one field and of two, and deleted records that are kept.
+/// Unique keys of one field and of two, words of two fields, and deleted records that are kept.
 pub(super) const ACCOUNTS: &CollectionSpec = &CollectionSpec {
     fields: &[
         FieldSpec::new("email", FieldKind::Text),
@@ -27,8 +29,20 @@ pub(super) const ACCOUNTS: &CollectionSpec = &CollectionSpec {
         FieldSpec::new("number", FieldKind::Int),
     ],
     unique: &[UniqueSpec { fields: &["email"] }, UniqueSpec { fields: &["team", "number"] }],
+    search: &["email", "team"],
     soft_delete: true,
     ..CollectionSpec::new("suite_accounts")
+};
+
+/// Deleted records that are kept and that go on referring to others, kept ones and one another.
+pub(super) const MEMBERS: &CollectionSpec = &CollectionSpec {
+    fields: &[FieldSpec::new("account", FieldKind::Id), FieldSpec::new("leader", FieldKind::Id)],
+    references: &[
+        ReferenceSpec { field: "account", collection: "suite_accounts", on_delete: OnDelete::Restrict },
+        ReferenceSpec { field: "leader", collection: "suite_members", on_delete: OnDelete::Cascade },
+    ],
+    soft_delete: true,
+    ..CollectionSpec::new("suite_members")
 };
 
 /// A cascade from a collection whose deleted records are kept.
@@ -45,14 +59,15 @@ pub(super) const BADGES: &CollectionSpec = &CollectionSpec {
 /// What others refer to.
 pub(super) const FOLDERS: &CollectionSpec = &CollectionSpec::new("suite_folders");
 
-/// The first step of a cascade.
+/// The first step of a cascade, with words that go along.
 pub(super) const FILES: &CollectionSpec = &CollectionSpec {
-    fields: &[FieldSpec::new("folder", FieldKind::Id)],
+    fields: &[FieldSpec::new("folder", FieldKind::Id), FieldSpec::new("title", FieldKind::Text)],
     references: &[ReferenceSpec {
         field: "folder",
         collection: "suite_folders",
         on_delete: OnDelete::Cascade,
     }],
+    search: &["title"],
     ..CollectionSpec::new("suite_files")
 };
 

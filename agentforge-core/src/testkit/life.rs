@@ -12,7 +12,7 @@ use super::{
 use crate::{
     context::CallContext,
     event::Event,
-    id::{ChangeSetId, EventId},
+    id::{ChangeSetId, EventId, UserId},
     store::{
         AuditDraft, BlobsExt, Change, ChangeSet, DispatchKind, Expect, JournalEntry, Receipt, Signal, Stores,
         Timer,
@@ -34,6 +34,8 @@ const SEGMENTS: [u128; 3] = [12, 13, 14];
 /// Work that is due in an hour.
 pub(super) const LATER: u128 = 15;
 const COUNTER: &str = "requests:2026-01";
+const POST: &str = "order-1";
+const SECOND_POST: &str = "order-2";
 
 fn shared_bytes() -> Bytes {
     Bytes::from_static(b"bytes that every tenant stores")
@@ -41,6 +43,11 @@ fn shared_bytes() -> Bytes {
 
 fn own_bytes(tag: &str) -> Bytes {
     Bytes::from(format!("bytes that only {tag} stores"))
+}
+
+/// An upload whose bytes lie outside the database.
+fn upload_elsewhere(tag: &str) -> uuid::Uuid {
+    crate::id::derived_uuid(&[b"elsewhere", tag.as_bytes()])
 }
 
 /// Everything that the tenants of these tags may have to read.
@@ -52,6 +59,8 @@ pub(super) fn footprint(tags: &[&str]) -> Footprint {
         counters: vec![COUNTER.to_owned()],
         indexes: vec![(index(INDEX), SEGMENTS.map(id).into())],
         blobs: own.chain([blob_ref(&shared_bytes()).sha256]).collect(),
+        posts: [POST, SECOND_POST].map(str::to_owned).into(),
+        uploads: tags.iter().map(|tag| upload_elsewhere(tag)).collect(),
     }
 }
 
@@ -104,6 +113,7 @@ pub(super) fn furnishing(cx: &CallContext, tag: &str) -> Vec<ChangeSet> {
         vec![enqueue(RUN, cx.now()), enqueue(LATER, cx.now().after(HOUR))],
         vec![
             Change::Emit { key: tag.to_owned(), event: event(cx, tag) },
+            post(POST, tag),
             Change::Audit(AuditDraft::done("life:began", "tenant", tag, json!({ "by": tag }))),
         ],
     ];
@@ -116,6 +126,8 @@ pub(super) async fn furnish(stores: &Stores, cx: &CallContext, tag: &str) -> Res
     for bytes in [shared_bytes(), own_bytes(tag)] {
         stores.blobs.put_bytes(cx, "application/octet-stream", bytes).await?;
     }
+    let elsewhere = blob_ref(&Bytes::from(format!("bytes of {tag} that lie elsewhere")));
+    stores.blobs.register(cx, elsewhere.sha256, elsewhere.size, upload_elsewhere(tag)).await?;
     let mut receipts = Vec::new();
     for set in furnishing(cx, tag) {
         receipts.push(stores.records.apply(cx, set).await?);
@@ -124,8 +136,8 @@ pub(super) async fn furnish(stores: &Stores, cx: &CallContext, tag: &str) -> Res
 }
 
 /// Changes to everything in a furnished tenant, in an order in which each one succeeds on its own. `claim` is the
-/// epoch of the claim of the tenant's work.
-pub(super) fn upheaval(cx: &CallContext, tag: &str, claim: u64) -> Vec<Change> {
+/// epoch of the claim of the tenant's work, `outbox` the place of an event in its outbox.
+pub(super) fn upheaval(cx: &CallContext, tag: &str, claim: u64, outbox: u64) -> Vec<Change> {
     let put = |number, expect| Change::Put {
         spec: GADGETS,
         id: id(number),
@@ -168,13 +180,28 @@ pub(super) fn upheaval(cx: &CallContext, tag: &str, claim: u64) -> Vec<Change> {
         Change::Enqueue { kind: DispatchKind::RUN, id: id(LATER), due: cx.now() },
         Change::Dequeue { kind: DispatchKind::RUN, id: id(RUN), epoch: claim },
         Change::Emit { key: tag.to_owned(), event: event(cx, tag) },
+        Change::Delivered { seq: outbox },
+        post(SECOND_POST, tag),
+        Change::TakeInbox { key: POST.to_owned() },
         Change::Audit(AuditDraft::done("life:ended", "tenant", tag, json!({ "by": tag }))),
+        Change::EraseAuditDetail { seq: 0 },
     ]
+}
+
+/// The place of the event in a furnished tenant's outbox.
+pub(super) async fn first_event(stores: &Stores, cx: &CallContext) -> Result<u64, Failure> {
+    let rows = stores.outbox.rows(cx, None, 1).await?;
+    super::check::present("the event of a furnished tenant", rows.first()).map(|row| row.seq)
 }
 
 /// The work that is due at once in a furnished tenant.
 pub(super) fn due_work() -> uuid::Uuid {
     id(RUN)
+}
+
+fn post(key: &str, tag: &str) -> Change {
+    let user = Some(UserId::from_uuid(id(RUN)));
+    Change::Post { key: key.to_owned(), process: "greet".to_owned(), input: json!({ "by": tag }), user }
 }
 
 fn put_segment(place: usize, tag: &str) -> Change {

@@ -8,6 +8,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
@@ -16,10 +17,11 @@ use crate::{
     id::{RunId, TenantId},
     json::Digest,
     store::{
-        AuditEntry, AuditLog, AuditQuery, AuditVerdict, BlobRef, Blobs, ByteStream, ChangeSet, Claim,
-        ClaimRequest, CollectionSpec, Counters, Dispatch, DispatchKind, IndexKey, Journal, JournalRow, Lease,
-        Manifest, Outbox, OutboxRow, Page, Query, RawRecord, Receipt, RecordStore, SegmentId, Segments,
-        Signal, Stores, Timer,
+        AuditEntry, AuditLog, AuditQuery, AuditVerdict, BlobEntry, BlobRef, Blobs, ByteStream, ChangeSet,
+        Claim, ClaimRequest, CollectionSpec, Counters, Dispatch, DispatchKind, Inbox, InboxRow, IndexKey,
+        Journal, JournalRow, Lease, Manifest, Outbox, OutboxRow, Page, Portable, PortableReader,
+        PortableTable, PortableWritten, Query, RawRecord, Receipt, RecordStore, Retention, SegmentId,
+        Segments, Signal, Stores, Swept, Timer, Upkeep,
     },
 };
 
@@ -52,6 +54,15 @@ methods! {
     AuditEntries,
     AuditVerify,
     OutboxRows,
+    InboxRows,
+    InboxRow,
+    BlobsEntry,
+    BlobsRegister,
+    BlobsRegistered,
+    UpkeepSweep,
+    UpkeepPurge,
+    PortableReader,
+    PortableWrite,
 }
 
 /// Passes every call on and remembers it.
@@ -77,7 +88,10 @@ impl Observed {
             counters: observed.clone(),
             segments: observed.clone(),
             audit: observed.clone(),
-            outbox: observed,
+            outbox: observed.clone(),
+            inbox: observed.clone(),
+            upkeep: observed.clone(),
+            portable: observed,
         }
     }
 
@@ -172,6 +186,27 @@ impl Blobs for Observed {
         self.saw(cx, Method::BlobsGet);
         self.inner.blobs.get(cx, sha256).await
     }
+
+    async fn entry(&self, cx: &CallContext, sha256: Digest) -> Result<Option<BlobEntry>> {
+        self.saw(cx, Method::BlobsEntry);
+        self.inner.blobs.entry(cx, sha256).await
+    }
+
+    async fn register(
+        &self,
+        cx: &CallContext,
+        sha256: Digest,
+        size: u64,
+        content: Uuid,
+    ) -> Result<BlobEntry> {
+        self.saw(cx, Method::BlobsRegister);
+        self.inner.blobs.register(cx, sha256, size, content).await
+    }
+
+    async fn registered(&self, cx: &CallContext, contents: &[Uuid]) -> Result<Vec<Uuid>> {
+        self.saw(cx, Method::BlobsRegistered);
+        self.inner.blobs.registered(cx, contents).await
+    }
 }
 
 #[async_trait]
@@ -217,5 +252,56 @@ impl Outbox for Observed {
     async fn rows(&self, cx: &CallContext, after: Option<u64>, limit: u32) -> Result<Vec<OutboxRow>> {
         self.saw(cx, Method::OutboxRows);
         self.inner.outbox.rows(cx, after, limit).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Inbox for Observed {
+    async fn rows(&self, cx: &CallContext, limit: u32) -> Result<Vec<InboxRow>> {
+        self.saw(cx, Method::InboxRows);
+        self.inner.inbox.rows(cx, limit).await
+    }
+
+    async fn row(&self, cx: &CallContext, id: Uuid) -> Result<Option<InboxRow>> {
+        self.saw(cx, Method::InboxRow);
+        self.inner.inbox.row(cx, id).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upkeep for Observed {
+    async fn sweep(&self, cx: &CallContext, retention: &Retention) -> Result<Swept> {
+        self.saw(cx, Method::UpkeepSweep);
+        self.inner.upkeep.sweep(cx, retention).await
+    }
+
+    async fn purge(&self, cx: &CallContext, tenant: TenantId) -> Result<u64> {
+        self.saw(cx, Method::UpkeepPurge);
+        self.inner.upkeep.purge(cx, tenant).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Portable for Observed {
+    fn tables(&self) -> Vec<PortableTable> {
+        self.inner.portable.tables()
+    }
+
+    async fn reader(&self, cx: &CallContext) -> Result<Box<dyn PortableReader>> {
+        self.saw(cx, Method::PortableReader);
+        self.inner.portable.reader(cx).await
+    }
+
+    async fn write(
+        &self,
+        cx: &CallContext,
+        table: &PortableTable,
+        rows: Vec<Value>,
+    ) -> Result<PortableWritten> {
+        self.saw(cx, Method::PortableWrite);
+        self.inner.portable.write(cx, table, rows).await
     }
 }

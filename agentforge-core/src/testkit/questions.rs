@@ -11,9 +11,10 @@ use crate::{
 
 const TEXTS: &[&str] = &[
     "", " a", "\"", "%", "10", "9", "A", "Z", "\\", "_", "a", "a%", "a'b", "a\u{301}", "aa", "ab", "a_", "b",
-    "z", "á", "é", "\u{fb00}", "\u{fffd}", "😀", "\n",
+    "aa A%10", "z", "á", "é", "\u{fb00}", "\u{fffd}", "😀", "\n",
 ];
 const PREFIXES: &[&str] = &["", "a", "A", "a%", "_", "é", "\u{fb00}", "😀", "\\", "aa", "\u{fffd}"];
+const SOUGHT: &[&str] = &["", "a", "A%", "aa a", "É", "1 0", "10", "b Z", "😀", "\u{fb00}", "a\u{301}"];
 const NUMBERS: &[i64] = &[i64::MIN, -1, 0, 1, 2, 9_007_199_254_740_993, i64::MAX];
 const INSTANTS: &[&str] = &[
     "1969-12-31T23:59:59.999999Z",
@@ -97,6 +98,7 @@ fn random_filter(choices: &Choices, model: &[RawRecord], depth: usize) -> Filter
             };
             Filter::Compare(field, order, random_value(choices, model, kind))
         }
+        5 if choices.one_in(2) => Filter::words("label", choices.of(SOUGHT)),
         5 => Filter::StartsWith("label".to_owned(), choices.of(PREFIXES).to_owned()),
         7 => Filter::All(some(4)),
         8 => Filter::Any(some(4)),

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     id::RunId,
     json::Digest,
-    store::{AuditQuery, BlobsExt, Filter, IndexKey, MAX_PAGE, Query, SegmentId, Stores},
+    store::{AuditQuery, BlobsExt, Filter, InboxRow, IndexKey, MAX_PAGE, Query, SegmentId, Stores},
 };
 
 /// What there may be to read that has no list of its own.
@@ -20,6 +20,8 @@ pub(super) struct Footprint {
     pub(super) counters: Vec<String>,
     pub(super) indexes: Vec<(IndexKey, Vec<SegmentId>)>,
     pub(super) blobs: Vec<Digest>,
+    pub(super) posts: Vec<String>,
+    pub(super) uploads: Vec<Uuid>,
 }
 
 /// Sections of what was read, by name.
@@ -41,6 +43,11 @@ impl Snapshot {
             keep(format!("{} by query", spec.name), told(stores.records.query(cx, spec, &query).await));
             let by_id = stores.records.get_many(cx, spec, &footprint.records).await;
             keep(format!("{} by id", spec.name), told(by_id));
+            for field in spec.search {
+                let sought = Query::new(Filter::words(*field, "a")).limit(MAX_PAGE);
+                let found = stores.records.query(cx, spec, &sought).await;
+                keep(format!("words of {field} of {}", spec.name), told(found));
+            }
         }
         for run in &footprint.runs {
             keep(format!("journal of {run}"), told(stores.journal.rows(cx, *run, 0, MAX_PAGE).await));
@@ -60,12 +67,32 @@ impl Snapshot {
         }
         for sha256 in &footprint.blobs {
             keep(format!("blob {sha256}"), told(stores.blobs.get_bytes(cx, *sha256).await));
+            // Not which upload it came from: the same bytes may come from another one in every tenant.
+            let size = stores.blobs.entry(cx, *sha256).await.map(|found| found.map(|entry| entry.size));
+            keep(format!("size of blob {sha256}"), told(size));
         }
-        let whole = AuditQuery { from: 0, limit: MAX_PAGE };
-        keep("audit entries".to_owned(), told(stores.audit.entries(cx, &whole).await));
+        keep("audit entries".to_owned(), told(stores.audit.entries(cx, &AuditQuery::default()).await));
+        let newest = AuditQuery { newest_first: true, success: Some(true), ..AuditQuery::default() };
+        keep("newest audit entries".to_owned(), told(stores.audit.entries(cx, &newest).await));
         keep("audit verdict".to_owned(), told(stores.audit.verify(cx).await));
+        keep("uploads".to_owned(), told(stores.blobs.registered(cx, &footprint.uploads).await));
         keep("outbox".to_owned(), told(stores.outbox.rows(cx, None, MAX_PAGE).await));
+        keep("inbox".to_owned(), told(stores.inbox.rows(cx, MAX_PAGE).await));
+        for key in &footprint.posts {
+            keep(format!("post {key}"), told(stores.inbox.row(cx, InboxRow::id_of(key)).await));
+        }
         Ok(Self(sections))
+    }
+
+    /// The same without the sections of which the name begins so.
+    pub(super) fn without(mut self, begin: &str) -> Self {
+        self.0.retain(|name, _| !name.starts_with(begin));
+        self
+    }
+
+    /// What was read, by section.
+    pub(super) fn into_sections(self) -> BTreeMap<String, String> {
+        self.0
     }
 
     /// Fails on the first section that differs from an earlier snapshot.

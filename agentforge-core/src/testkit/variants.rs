@@ -34,5 +34,9 @@ variants! {
     Change::Enqueue { .. } => "enqueue",
     Change::Dequeue { .. } => "dequeue",
     Change::Emit { .. } => "emit",
+    Change::Delivered { .. } => "delivered",
+    Change::Post { .. } => "post",
+    Change::TakeInbox { .. } => "take inbox",
     Change::Audit(_) => "audit",
+    Change::EraseAuditDetail { .. } => "erase audit detail",
 }

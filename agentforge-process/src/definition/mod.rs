@@ -7,7 +7,6 @@ mod check;
 mod compile;
 mod faults;
 mod graph;
-mod nearest;
 mod problem;
 mod references;
 
@@ -23,8 +22,8 @@ use serde_json::{Value, json};
 pub use compile::{Compiled, CompiledEdge, CompiledNode, NodeIndex, compile};
 pub use problem::{Problem, Problems};
 
+pub(crate) use agentforge_core::nearest::or_nearest;
 pub(crate) use faults::faults;
-pub(crate) use nearest::or_nearest;
 
 /// The version of the definition form that this release writes and the newest that it reads.
 pub const DEFINITION_VERSION: u16 = 1;

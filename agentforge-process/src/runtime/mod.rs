@@ -12,6 +12,7 @@
 
 mod announce;
 mod batch;
+mod begin;
 mod cancel;
 mod close;
 mod drive;
@@ -32,6 +33,7 @@ mod task;
 mod timeline;
 mod worker;
 
+pub use begin::Begun;
 pub use cancel::CANCEL_SIGNAL;
 pub use parts::{ProcessParts, Processes};
 pub use read::RunQuery;

@@ -4,7 +4,7 @@ use agentforge_core::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     id::ProcessId,
-    record::ProcessRecord,
+    record::{Ownership, ProcessRecord},
     security::{AuthorizerExt, Permission, Resource},
     store::{AuditDraft, Change, ChangeSet, Expect, Filter, Query, RecordStoreExt, Stored},
 };
@@ -40,7 +40,7 @@ impl Processes {
                 number,
                 hash: compiled.hash(),
                 definition: document.clone(),
-                owner: cx.scope().person(),
+                ownership: Ownership::of(cx),
             };
             let detail = json!({"name": name, "number": number, "title": title, "hash": record.hash});
             let set = ChangeSet::new(cx)

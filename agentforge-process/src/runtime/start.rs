@@ -42,7 +42,8 @@ impl Processes {
         key: Option<&str>,
     ) -> Result<RunStatus> {
         let process = self.latest(cx, name).await?;
-        let resource = process.as_ref().map_or(Resource::TENANT, |process| owned_by(process.value.owner));
+        let resource =
+            process.as_ref().map_or(Resource::TENANT, |process| owned_by(process.value.ownership.owner));
         self.parts.authorizer.require(cx, Permission::ProcessesExecute, &resource).await?;
         let process = process.ok_or_else(|| no_process(name))?.value;
 
@@ -65,7 +66,7 @@ impl Processes {
         let until = cx.now().after(LEASE);
         let row = NewRow::of_run(RUN_STARTED, to_value(&started)?);
         let event = announce::of_row(&compiled, &row);
-        let beginning = self.beginning(cx, set, &record, until, &compiled, row).await?;
+        let beginning = self.beginning(cx, set, &record, until, until, &compiled, row).await?;
         let receipt = match self.apply(cx, beginning).await {
             Ok(receipt) => receipt,
             Err(error) if error.kind() == ErrorKind::Conflict && key.is_some() => {
@@ -112,13 +113,15 @@ impl Processes {
     }
 
     /// The change set that makes a run: its lease, dispatch row and record at the places 0, 1 and 2, its first row, and
-    /// what is told about it.
-    async fn beginning(
+    /// what is told about it. The lease holds until an instant, and a worker looks at the run when it is due.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) async fn beginning(
         &self,
         cx: &CallContext,
         set: ChangeSetId,
         record: &RunRecord,
         until: Timestamp,
+        due: Timestamp,
         compiled: &Compiled,
         row: NewRow,
     ) -> Result<ChangeSet> {
@@ -129,7 +132,7 @@ impl Processes {
         let (payload, retained) = payload::store(cx, &*self.parts.stores.blobs, row.payload.clone()).await?;
         let mut set = ChangeSet::repeatable(set)
             .with(Change::AcquireLease { run, owner, until })
-            .with(Change::Enqueue { kind: DispatchKind::RUN, id: run.as_uuid(), due: until })
+            .with(Change::Enqueue { kind: DispatchKind::RUN, id: run.as_uuid(), due })
             .with(Change::put(record, Expect::Absent)?)
             .with(Change::Audit(AuditDraft::done(kind::RUN_STARTED, "run", run, detail)))
             .with(Change::Emit { key: run.to_string(), event });
@@ -151,6 +154,17 @@ impl Processes {
         stored: Stored<RunRecord>,
         input: &Value,
     ) -> Result<RunStatus> {
+        self.ensure_same_start(cx, &stored, input).await?;
+        self.go_on(cx, stored, None, Acting::AsStarter).await
+    }
+
+    /// Fails when the run of a key was started by somebody else or with another input.
+    pub(super) async fn ensure_same_start(
+        &self,
+        cx: &CallContext,
+        stored: &Stored<RunRecord>,
+        input: &Value,
+    ) -> Result<()> {
         let run = stored.value.id;
         let compiled = self.pinned(cx, &stored.value).await?;
         let started = started(cx, &self.parts.stores, &compiled, run).await?;
@@ -164,18 +178,18 @@ impl Processes {
                 format!("the key was used to start `{}` with {what}; use another key", stored.value.name),
             ));
         }
-        self.go_on(cx, stored, None, Acting::AsStarter).await
+        Ok(())
     }
 }
 
 /// The ids that a key stands for, in its tenant and under the process's name.
-fn ids_of_key(cx: &CallContext, name: &str, key: &str) -> (RunId, ChangeSetId) {
+pub(super) fn ids_of_key(cx: &CallContext, name: &str, key: &str) -> (RunId, ChangeSetId) {
     let tenant = cx.tenant().as_uuid();
     let of = |what: &[u8]| derived_uuid(&[what, tenant.as_bytes(), name.as_bytes(), key.as_bytes()]);
     (RunId::from_uuid(of(b"agentforge.run.v1")), ChangeSetId::from_uuid(of(b"agentforge.run.start.v1")))
 }
 
-fn started_now(cx: &CallContext, process: &ProcessRecord, input: Value) -> RunStarted {
+pub(super) fn started_now(cx: &CallContext, process: &ProcessRecord, input: Value) -> RunStarted {
     let scope = cx.scope();
     RunStarted {
         engine: ENGINE_VERSION,
@@ -190,7 +204,7 @@ fn started_now(cx: &CallContext, process: &ProcessRecord, input: Value) -> RunSt
     }
 }
 
-fn record_of(cx: &CallContext, run: RunId, process: &ProcessRecord) -> RunRecord {
+pub(super) fn record_of(cx: &CallContext, run: RunId, process: &ProcessRecord) -> RunRecord {
     let begun = RunRecord::begun(cx, run, RunKind::Process, &process.name, process.hash);
     RunRecord { process: Some(process.id), ..begun }
 }

@@ -4,7 +4,7 @@ use agentforge_core::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     id::TenantId,
-    store::Counters,
+    store::{Counters, check_counter_keys},
 };
 use async_trait::async_trait;
 
@@ -12,7 +12,7 @@ use super::{MemoryStore, table::Table};
 
 #[derive(Default)]
 pub(super) struct CounterRows {
-    values: Table<(TenantId, String), i64>,
+    pub(super) values: Table<(TenantId, String), i64>,
 }
 
 impl CounterRows {
@@ -43,6 +43,10 @@ impl CounterRows {
         }
     }
 
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        self.values.remove_where((tenant, String::new()).., |(of, _), _| *of == tenant)
+    }
+
     pub(super) fn commit(&mut self) {
         self.values.commit();
     }
@@ -56,6 +60,7 @@ impl CounterRows {
 impl Counters for MemoryStore {
     async fn values(&self, cx: &CallContext, keys: &[&str]) -> Result<Vec<i64>> {
         cx.check_alive()?;
+        check_counter_keys(keys)?;
         let state = self.state();
         let value = |key: &&str| state.counters.values.get(&(cx.tenant(), (*key).to_owned())).copied();
         Ok(keys.iter().map(|key| value(key).unwrap_or(0)).collect())

@@ -4,7 +4,7 @@ use agentforge_core::{
     context::CallContext,
     error::{Error, Result},
     id::TenantId,
-    store::{Claim, ClaimRequest, Dispatch, DispatchKind},
+    store::{Claim, ClaimRequest, Dispatch, DispatchKind, check_kinds},
     time::Timestamp,
 };
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ use super::{MemoryStore, table::Table};
 
 #[derive(Default)]
 pub(super) struct DispatchRows {
-    rows: Table<(DispatchKind, TenantId, Uuid), Row>,
+    pub(super) rows: Table<(DispatchKind, TenantId, Uuid), Row>,
     /// The last epoch that any row was given. One count for all rows: a row that was removed and came back never gets
     /// an epoch that it had before.
     epochs: u64,
@@ -27,13 +27,13 @@ pub(super) struct DispatchRows {
 }
 
 #[derive(Clone, Copy)]
-struct Row {
+pub(super) struct Row {
     /// When it can be claimed; while a claim holds it, when the hold ends.
-    due: Timestamp,
+    pub(super) due: Timestamp,
     /// What the last enqueue or claim gave.
     epoch: u64,
     /// The epoch of the claim that was not dequeued yet.
-    claim: Option<u64>,
+    pub(super) claim: Option<u64>,
     /// When it is due again, asked for since the claim.
     again: Option<Timestamp>,
 }
@@ -56,6 +56,11 @@ impl DispatchRows {
         self.rows.insert(key, row);
         self.changed = true;
         epoch
+    }
+
+    /// Whether there is a row, due or not.
+    pub(super) fn has(&self, tenant: TenantId, kind: DispatchKind, id: Uuid) -> bool {
+        self.rows.get(&(kind, tenant, id)).is_some()
     }
 
     /// Removes a row to which nothing happened since this epoch; ends the claim of this epoch when something was
@@ -102,6 +107,19 @@ impl DispatchRows {
         woken
     }
 
+    /// Removes rows of a kind that nobody cared for since an instant.
+    pub(super) fn sweep(&mut self, tenant: TenantId, kind: &DispatchKind, until: Timestamp) {
+        let old = |(of, owner, _): &(DispatchKind, TenantId, Uuid), row: &Row| {
+            of == kind && *owner == tenant && row.due <= until
+        };
+        self.rows.remove_where(.., old);
+    }
+
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        self.changed = true;
+        self.rows.remove_where(.., |(_, of, _), _| *of == tenant)
+    }
+
     pub(super) fn commit(&mut self) {
         self.rows.commit();
         if std::mem::take(&mut self.changed) {
@@ -130,6 +148,7 @@ impl Dispatch for MemoryStore {
     async fn claim(&self, cx: &CallContext, request: &ClaimRequest) -> Result<Vec<Claim>> {
         require_platform(cx)?;
         cx.check_alive()?;
+        check_kinds(&request.kinds)?;
         let mut state = self.state();
         let claims = state.dispatch.claim(cx.now(), request);
         state.dispatch.commit();
@@ -138,6 +157,7 @@ impl Dispatch for MemoryStore {
 
     async fn wait(&self, cx: &CallContext, kinds: &[DispatchKind]) -> Result<()> {
         require_platform(cx)?;
+        check_kinds(kinds)?;
         let (woken, next_due) = {
             let mut state = self.state();
             (state.dispatch.register_waiter(), state.dispatch.next_due(kinds))

@@ -9,22 +9,24 @@ use agentforge_core::{
 };
 use async_trait::async_trait;
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::{MemoryStore, table::Table};
 
 #[derive(Default)]
 pub(super) struct Journals {
-    rows: Table<(TenantId, RunId, u64), JournalRow>,
-    leases: Table<(TenantId, RunId), Lease>,
-    timers: Table<(TenantId, RunId, String), Timestamp>,
-    signals: Table<(TenantId, RunId, String, String), Mail>,
-    arrivals: u64,
+    pub(super) rows: Table<(TenantId, RunId, u64), JournalRow>,
+    pub(super) leases: Table<(TenantId, RunId), Lease>,
+    pub(super) timers: Table<(TenantId, RunId, String), Timestamp>,
+    pub(super) signals: Table<(TenantId, RunId, String, String), Mail>,
+    pub(super) arrivals: u64,
 }
 
 /// A signal that came. Once it is consumed its payload is gone, but the row stays, so that a repetition is recognised.
-struct Mail {
-    arrival: u64,
-    payload: Option<Value>,
+pub(super) struct Mail {
+    pub(super) arrival: u64,
+    pub(super) payload: Option<Value>,
+    pub(super) consumed_at: Option<Timestamp>,
 }
 
 impl Journals {
@@ -118,15 +120,35 @@ impl Journals {
         let key = (tenant, signal.run, signal.name, signal.dedup);
         if self.signals.get(&key).is_none() {
             self.arrivals = self.arrivals.saturating_add(1);
-            self.signals.insert(key, Mail { arrival: self.arrivals, payload: Some(signal.payload) });
+            self.signals.insert(
+                key,
+                Mail { arrival: self.arrivals, payload: Some(signal.payload), consumed_at: None },
+            );
         }
     }
 
-    pub(super) fn consume_signal(&mut self, tenant: TenantId, run: RunId, name: String, dedup: String) {
-        let key = (tenant, run, name, dedup);
-        if let Some(arrival) = self.signals.get(&key).map(|mail| mail.arrival) {
-            self.signals.insert(key, Mail { arrival, payload: None });
+    pub(super) fn consume_signal(&mut self, cx: &CallContext, run: RunId, name: String, dedup: String) {
+        let key = (cx.tenant(), run, name, dedup);
+        let waiting = self.signals.get(&key).filter(|mail| mail.payload.is_some());
+        if let Some(arrival) = waiting.map(|mail| mail.arrival) {
+            self.signals.insert(key, Mail { arrival, payload: None, consumed_at: Some(cx.now()) });
         }
+    }
+
+    /// Forgets signals that were consumed until an instant.
+    pub(super) fn sweep(&mut self, tenant: TenantId, until: Timestamp) -> u64 {
+        self.signals.remove_where(first_signal(tenant).., |(of, ..), mail| {
+            *of == tenant && mail.consumed_at.is_some_and(|at| at <= until)
+        })
+    }
+
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        let (nil, max) = (RunId::from_uuid(Uuid::nil()), RunId::from_uuid(Uuid::max()));
+        let Self { rows, leases, timers, signals, arrivals: _ } = self;
+        rows.remove_where((tenant, nil, 0)..=(tenant, max, u64::MAX), |_, _| true)
+            + leases.remove_where((tenant, nil)..=(tenant, max), |_, _| true)
+            + timers.remove_where((tenant, nil, String::new()).., |(of, ..), _| *of == tenant)
+            + signals.remove_where(first_signal(tenant).., |(of, ..), _| *of == tenant)
     }
 
     pub(super) fn commit(&mut self) {
@@ -144,6 +166,10 @@ impl Journals {
         timers.roll_back();
         signals.roll_back();
     }
+}
+
+fn first_signal(tenant: TenantId) -> (TenantId, RunId, String, String) {
+    (tenant, RunId::from_uuid(Uuid::nil()), String::new(), String::new())
 }
 
 fn is_alive(lease: &Lease, now: Timestamp) -> bool {

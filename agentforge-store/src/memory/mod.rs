@@ -1,25 +1,28 @@
 //! The store in memory: the reference that other backends are measured by, and the store of tests.
 //!
 //! One lock guards one state and is never held across an await. Every map is keyed by the tenant first. Nothing
-//! survives the process, and nothing is ever swept. File names mirror `agentforge_core::store`.
+//! survives the process. File names mirror `agentforge_core::store`.
 
 mod audit;
 mod blobs;
 mod change;
 mod counters;
 mod dispatch;
+mod inbox;
 mod journal;
 mod outbox;
+mod portable;
 mod query;
 mod record;
 mod segments;
 mod table;
+mod upkeep;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agentforge_core::{
     context::Randomness,
-    store::{CursorKey, Stores},
+    store::{CollectionSpec, CursorKey, Stores},
 };
 
 /// A store that lives as long as the process. Clones share what they hold.
@@ -39,6 +42,7 @@ pub struct MemoryStore {
 struct Shared {
     state: Mutex<State>,
     cursors: CursorKey,
+    collections: &'static [&'static CollectionSpec],
 }
 
 /// Everything that the store holds.
@@ -52,13 +56,15 @@ struct State {
     segments: segments::SegmentRows,
     audit: audit::AuditRows,
     outbox: outbox::OutboxRows,
+    inbox: inbox::InboxRows,
     receipts: change::Receipts,
 }
 
 impl State {
     /// Keeps everything that happened since the last commit.
     fn commit(&mut self) {
-        let Self { records, journal, dispatch, blobs, counters, segments, audit, outbox, receipts } = self;
+        let Self { records, journal, dispatch, blobs, counters, segments, audit, outbox, inbox, receipts } =
+            self;
         records.commit();
         journal.commit();
         dispatch.commit();
@@ -67,12 +73,14 @@ impl State {
         segments.commit();
         audit.commit();
         outbox.commit();
+        inbox.commit();
         receipts.commit();
     }
 
     /// Takes back everything that happened since the last commit.
     fn roll_back(&mut self) {
-        let Self { records, journal, dispatch, blobs, counters, segments, audit, outbox, receipts } = self;
+        let Self { records, journal, dispatch, blobs, counters, segments, audit, outbox, inbox, receipts } =
+            self;
         records.roll_back();
         journal.roll_back();
         dispatch.roll_back();
@@ -81,6 +89,7 @@ impl State {
         segments.roll_back();
         audit.roll_back();
         outbox.roll_back();
+        inbox.roll_back();
         receipts.roll_back();
     }
 }
@@ -88,10 +97,19 @@ impl State {
 impl MemoryStore {
     /// An empty store. The randomness gives the key that signs its cursors.
     pub fn new(random: &dyn Randomness) -> Self {
+        Self::with_collections(random, &[])
+    }
+
+    /// The same with collections of the host's own. Any collection can be written without being named here; naming it
+    /// lets an archive that holds it be imported before anything was written.
+    pub fn with_collections(
+        random: &dyn Randomness,
+        collections: &'static [&'static CollectionSpec],
+    ) -> Self {
         let mut secret = [0; 32];
         random.fill(&mut secret);
         let cursors = CursorKey::new(1, secret);
-        Self { shared: Arc::new(Shared { state: Mutex::default(), cursors }) }
+        Self { shared: Arc::new(Shared { state: Mutex::default(), cursors, collections }) }
     }
 
     /// All ports of this store.
@@ -105,7 +123,10 @@ impl MemoryStore {
             counters: store.clone(),
             segments: store.clone(),
             audit: store.clone(),
-            outbox: store,
+            outbox: store.clone(),
+            inbox: store.clone(),
+            upkeep: store.clone(),
+            portable: store,
         }
     }
 
@@ -117,5 +138,9 @@ impl MemoryStore {
 
     fn cursors(&self) -> &CursorKey {
         &self.shared.cursors
+    }
+
+    fn collections(&self) -> &'static [&'static CollectionSpec] {
+        self.shared.collections
     }
 }

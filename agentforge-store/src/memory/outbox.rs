@@ -8,6 +8,7 @@ use agentforge_core::{
     event::Event,
     id::TenantId,
     store::{Outbox, OutboxRow},
+    time::Timestamp,
 };
 use async_trait::async_trait;
 
@@ -15,15 +16,31 @@ use super::{MemoryStore, table::Table};
 
 #[derive(Default)]
 pub(super) struct OutboxRows {
-    rows: Table<(TenantId, u64), OutboxRow>,
+    pub(super) rows: Table<(TenantId, u64), OutboxRow>,
+    /// The next place in any tenant's outbox. One count for all, so that none comes twice, whatever was delivered.
+    next: u64,
 }
 
 impl OutboxRows {
     /// Adds an event behind the tenant's last one.
     pub(super) fn emit(&mut self, tenant: TenantId, key: String, event: Event) {
-        let last = self.rows.range((tenant, 0)..=(tenant, u64::MAX)).next_back();
-        let seq = last.map_or(0, |((_, seq), _)| seq.saturating_add(1));
+        let seq = self.next;
+        self.next = seq.saturating_add(1);
         self.rows.insert((tenant, seq), OutboxRow { seq, key, event });
+    }
+
+    /// Removes an event that was delivered.
+    pub(super) fn delivered(&mut self, tenant: TenantId, seq: u64) {
+        self.rows.remove(&(tenant, seq));
+    }
+
+    /// Removes events that happened until an instant and that nobody delivered.
+    pub(super) fn sweep(&mut self, tenant: TenantId, until: Timestamp) -> u64 {
+        self.rows.remove_where((tenant, 0)..=(tenant, u64::MAX), |_, row| row.event.at <= until)
+    }
+
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        self.rows.remove_where((tenant, 0)..=(tenant, u64::MAX), |_, _| true)
     }
 
     pub(super) fn commit(&mut self) {

@@ -4,12 +4,9 @@
 use std::cmp::Ordering;
 
 use agentforge_core::{
-    error::{Error, Result},
+    error::Result,
     id::TenantId,
-    store::{
-        CollectionSpec, CursorKey, Direction, FieldValue, MAX_PAGE, Page, Position, Query, RawRecord,
-        fields_of,
-    },
+    store::{CollectionSpec, CursorKey, Direction, FieldValue, Page, Position, Query, RawRecord, fields_of},
 };
 
 use super::record::Records;
@@ -22,7 +19,7 @@ pub(super) fn page(
     spec: &'static CollectionSpec,
     query: &Query,
 ) -> Result<Page> {
-    check(spec, query)?;
+    query.check(spec)?;
     let after = match &query.after {
         Some(cursor) => Some(cursors.open(tenant, spec, query, cursor)?),
         None => None,
@@ -45,19 +42,6 @@ pub(super) fn page(
     };
     let records = found.into_iter().take(limit).map(|(_, row)| row.clone()).collect();
     Ok(Page { records, next, total })
-}
-
-fn check(spec: &CollectionSpec, query: &Query) -> Result<()> {
-    if query.limit == 0 || query.limit > MAX_PAGE {
-        return Err(Error::invalid(format!("a page holds 1 to {MAX_PAGE} records, not {}", query.limit))
-            .with("field", "limit"));
-    }
-    query.filter.check(spec)?;
-    match query.order.iter().find(|by| spec.field(&by.field).is_none()) {
-        None => Ok(()),
-        Some(by) => Err(Error::invalid(format!("`{}` has no field `{}` to order by", spec.name, by.field))
-            .with("field", by.field.clone())),
-    }
 }
 
 /// The value of a field. A document was checked against its declaration when it was written, so reading cannot fail.

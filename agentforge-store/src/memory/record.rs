@@ -1,6 +1,6 @@
 //! Records in memory, with what their declarations demand: versions, unique keys and references.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use agentforge_core::{
     context::CallContext,
@@ -26,11 +26,11 @@ type ReferenceKey = (TenantId, &'static str, Uuid, &'static str, Uuid, &'static 
 
 #[derive(Default)]
 pub(super) struct Records {
-    rows: Table<RecordKey, RawRecord>,
+    pub(super) rows: Table<RecordKey, RawRecord>,
     unique: Table<UniqueKey, Uuid>,
     references: Table<ReferenceKey, OnDelete>,
     /// The declarations of the collections that were written to; a cascade needs them by name.
-    specs: BTreeMap<&'static str, &'static CollectionSpec>,
+    pub(super) specs: BTreeMap<&'static str, &'static CollectionSpec>,
 }
 
 impl Records {
@@ -73,6 +73,26 @@ impl Records {
         Ok(version)
     }
 
+    /// Puts a row where none is, exactly as it is. What it refers to may come later.
+    pub(super) fn restore(
+        &mut self,
+        tenant: TenantId,
+        spec: &'static CollectionSpec,
+        row: RawRecord,
+    ) -> Result<()> {
+        let (id, live) = (row.id, row.deleted_at.is_none());
+        let keys = Keys::of(tenant, spec, &row)?;
+        self.specs.insert(spec.name, spec);
+        self.rows.insert((tenant, spec.name, id), row);
+        if live {
+            self.take_unique(spec, id, keys.unique)?;
+            for (key, on_delete) in keys.references {
+                self.references.insert(key, on_delete);
+            }
+        }
+        Ok(())
+    }
+
     /// Deletes a record and everything that refers to it by a cascade.
     pub(super) fn delete(
         &mut self,
@@ -90,11 +110,13 @@ impl Records {
             }
             (Some(row), expect) => check_expected(spec, id, Some(row.version), expect)?,
         }
+        // What goes together is known by its instant when it is brought back.
+        let now = cx.now();
         let mut doomed = vec![(spec, id)];
         while let Some((spec, id)) = doomed.pop() {
             let Some(row) = self.live(tenant, spec.name, id).cloned() else { continue };
             self.unlink(Keys::of(tenant, spec, &row)?);
-            self.bury(tenant, spec, row, cx.now());
+            self.bury(tenant, spec, row, now);
             doomed.extend(self.cascade(tenant, spec.name, id)?);
         }
         Ok(())
@@ -109,6 +131,52 @@ impl Records {
         } else {
             self.rows.remove(&key);
         }
+    }
+
+    /// Removes records that were deleted until an instant and that nothing refers to any more; what refers goes first.
+    pub(super) fn sweep(&mut self, tenant: TenantId, until: Timestamp) -> Result<u64> {
+        let mut removed = 0;
+        loop {
+            let referred = self.referred(tenant)?;
+            let doomed: Vec<RecordKey> = self
+                .rows
+                .range(first_record(tenant)..)
+                .take_while(|(key, _)| key.0 == tenant)
+                .filter(|(key, row)| {
+                    row.deleted_at.is_some_and(|at| at <= until) && !referred.contains(&(key.1, key.2))
+                })
+                .map(|(key, _)| *key)
+                .collect();
+            if doomed.is_empty() {
+                return Ok(removed);
+            }
+            for key in &doomed {
+                self.rows.remove(key);
+            }
+            removed += doomed.len() as u64;
+        }
+    }
+
+    /// Every record that another one refers to, kept ones among both.
+    fn referred(&self, tenant: TenantId) -> Result<BTreeSet<(&'static str, Uuid)>> {
+        let mut referred = BTreeSet::new();
+        for ((of, collection, id), row) in self.rows.range(first_record(tenant)..) {
+            let Some(spec) = self.specs.get(collection).filter(|_| *of == tenant) else { continue };
+            for reference in spec.references {
+                if let FieldValue::Id(to) = fields_of(spec, row, reference.field)?
+                    && (reference.collection, to) != (*collection, *id)
+                {
+                    referred.insert((reference.collection, to));
+                }
+            }
+        }
+        Ok(referred)
+    }
+
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        self.unique.remove_where(.., |(of, ..), _| *of == tenant);
+        self.references.remove_where(.., |(of, ..), _| *of == tenant);
+        self.rows.remove_where(first_record(tenant).., |(of, ..), _| *of == tenant)
     }
 
     /// The records that go with a deleted one; a conflict when one of them forbids it.
@@ -141,15 +209,7 @@ impl Records {
 
     /// Takes the unique keys of a record and keeps its references.
     fn link(&mut self, tenant: TenantId, spec: &'static CollectionSpec, id: Uuid, keys: Keys) -> Result<()> {
-        for (key, fields) in keys.unique {
-            if self.unique.get(&key).is_some_and(|holder| *holder != id) {
-                let fields = fields.join(",");
-                let message =
-                    format!("another record of `{}` has the same {fields}; choose another", spec.name);
-                return Err(Error::conflict(&fields, message).with("collection", spec.name));
-            }
-            self.unique.insert(key, id);
-        }
+        self.take_unique(spec, id, keys.unique)?;
         for (key, on_delete) in keys.references {
             let (_, target, target_id, _, _, field) = key;
             if self.live(tenant, target, target_id).is_none() {
@@ -160,6 +220,24 @@ impl Records {
                 .with("field", field));
             }
             self.references.insert(key, on_delete);
+        }
+        Ok(())
+    }
+
+    fn take_unique(
+        &mut self,
+        spec: &CollectionSpec,
+        id: Uuid,
+        keys: Vec<(UniqueKey, &'static [&'static str])>,
+    ) -> Result<()> {
+        for (key, fields) in keys {
+            if self.unique.get(&key).is_some_and(|holder| *holder != id) {
+                let fields = fields.join(",");
+                let message =
+                    format!("another record of `{}` has the same {fields}; choose another", spec.name);
+                return Err(Error::conflict(&fields, message).with("collection", spec.name));
+            }
+            self.unique.insert(key, id);
         }
         Ok(())
     }
@@ -187,6 +265,10 @@ impl Records {
         unique.roll_back();
         references.roll_back();
     }
+}
+
+fn first_record(tenant: TenantId) -> RecordKey {
+    (tenant, "", Uuid::nil())
 }
 
 /// What a record holds besides itself.

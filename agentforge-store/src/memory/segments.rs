@@ -13,8 +13,8 @@ use super::{MemoryStore, table::Table};
 
 #[derive(Default)]
 pub(super) struct SegmentRows {
-    manifests: Table<(TenantId, IndexKey), Manifest>,
-    segments: Table<(TenantId, IndexKey, SegmentId), Bytes>,
+    pub(super) manifests: Table<(TenantId, IndexKey), Manifest>,
+    pub(super) segments: Table<(TenantId, IndexKey, SegmentId), Bytes>,
 }
 
 impl SegmentRows {
@@ -77,6 +77,12 @@ impl SegmentRows {
         Ok(generation)
     }
 
+    pub(super) fn purge(&mut self, tenant: TenantId) -> u64 {
+        let Self { manifests, segments } = self;
+        manifests.remove_where(.., |(of, _), _| *of == tenant)
+            + segments.remove_where(.., |(of, ..), _| *of == tenant)
+    }
+
     pub(super) fn commit(&mut self) {
         let Self { manifests, segments } = self;
         manifests.commit();
@@ -94,12 +100,14 @@ impl SegmentRows {
 impl Segments for MemoryStore {
     async fn manifest(&self, cx: &CallContext, index: &IndexKey) -> Result<Manifest> {
         cx.check_alive()?;
+        index.check()?;
         let state = self.state();
         Ok(state.segments.manifests.get(&(cx.tenant(), index.clone())).cloned().unwrap_or_default())
     }
 
     async fn segment(&self, cx: &CallContext, index: &IndexKey, segment: SegmentId) -> Result<Bytes> {
         cx.check_alive()?;
+        index.check()?;
         let state = self.state();
         let rows = &state.segments;
         let visible = rows

@@ -39,6 +39,16 @@ impl<K: Ord + Clone, V> Table<K, V> {
         }
     }
 
+    /// Removes the rows of a range of keys that a predicate chooses, and returns how many.
+    pub(super) fn remove_where(&mut self, keys: impl RangeBounds<K>, chosen: impl Fn(&K, &V) -> bool) -> u64 {
+        let doomed: Vec<K> =
+            self.rows.range(keys).filter(|(key, row)| chosen(key, row)).map(|(key, _)| key.clone()).collect();
+        for key in &doomed {
+            self.remove(key);
+        }
+        doomed.len() as u64
+    }
+
     /// Keeps everything that happened since the last commit.
     pub(super) fn commit(&mut self) {
         self.replaced.clear();

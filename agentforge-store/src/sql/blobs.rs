@@ -1,6 +1,12 @@
 //! The statements of large contents and of the references that they are counted by.
 
-use agentforge_core::{error::Result, id::TenantId, json::Digest, time::Timestamp};
+use agentforge_core::{
+    error::Result,
+    id::TenantId,
+    json::Digest,
+    store::{BlobEntry, FieldKind},
+    time::Timestamp,
+};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -8,12 +14,14 @@ use super::{
     change::Step,
     dialect::Dialect,
     template::{Statement, Template},
+    value::SqlValue,
 };
 
 pub(crate) struct BlobSql {
     retain: Template,
     release: Template,
     find: Template,
+    known: Template,
     chunk: Template,
     keep_chunk: Template,
     keep: Template,
@@ -32,7 +40,11 @@ impl BlobSql {
                 "UPDATE blobs SET refs = refs - 1, unreferenced_since = CASE WHEN refs = 1 THEN ? END \
                  WHERE tenant = :tenant AND sha256 = ? AND refs > 0",
             )?,
-            find: tenant("SELECT content, size FROM blobs WHERE tenant = :tenant AND sha256 = ?")?,
+            find: tenant("SELECT content, size, elsewhere FROM blobs WHERE tenant = :tenant AND sha256 = ?")?,
+            known: tenant(&format!(
+                "SELECT content FROM blobs WHERE tenant = :tenant AND {}",
+                dialect.among("content", FieldKind::Id)
+            ))?,
             chunk: tenant(
                 "SELECT bytes FROM blob_chunks WHERE tenant = :tenant AND content = ? AND ordinal = ?",
             )?,
@@ -41,10 +53,10 @@ impl BlobSql {
             )?,
             // The same bytes came before: only their grace begins anew.
             keep: tenant(
-                "INSERT INTO blobs (tenant, sha256, content, size, refs, unreferenced_since) \
-                 VALUES (:tenant, ?, ?, ?, 0, ?) ON CONFLICT (tenant, sha256) DO UPDATE SET \
+                "INSERT INTO blobs (tenant, sha256, content, size, elsewhere, refs, unreferenced_since) \
+                 VALUES (:tenant, ?, ?, ?, ?, 0, ?) ON CONFLICT (tenant, sha256) DO UPDATE SET \
                  unreferenced_since = CASE WHEN blobs.refs = 0 THEN excluded.unreferenced_since END \
-                 RETURNING content",
+                 RETURNING content, size, elsewhere",
             )?,
             drop_chunks: tenant("DELETE FROM blob_chunks WHERE tenant = :tenant AND content = ?")?,
         })
@@ -58,9 +70,20 @@ impl BlobSql {
         Ok(Step::any(self.release.bind(tenant, [now.into(), sha256.into()])?))
     }
 
-    /// `content, size` of a blob.
+    /// `content, size, elsewhere` of a blob.
     pub(crate) fn find(&self, tenant: TenantId, sha256: Digest) -> Result<Statement> {
         self.find.bind(tenant, [sha256.into()])
+    }
+
+    /// Those of some uploads that are blobs.
+    pub(crate) fn known(
+        &self,
+        dialect: &dyn Dialect,
+        tenant: TenantId,
+        contents: &[Uuid],
+    ) -> Result<Statement> {
+        let contents: Vec<SqlValue> = contents.iter().copied().map(SqlValue::from).collect();
+        self.known.bind(tenant, [dialect.list(&contents)])
     }
 
     /// The bytes of one chunk.
@@ -79,16 +102,18 @@ impl BlobSql {
         self.keep_chunk.bind(tenant, [content.into(), ordinal.into(), bytes.into()])
     }
 
-    /// Makes an upload a blob, unless there is one of this hash; gives the content that the hash stands for.
+    /// Makes an upload a blob, unless there is one of this hash; gives `content, size, elsewhere` of what the hash
+    /// stands for.
     pub(crate) fn keep(
         &self,
         tenant: TenantId,
         sha256: Digest,
-        content: Uuid,
-        size: u64,
+        upload: BlobEntry,
         now: Timestamp,
     ) -> Result<Statement> {
-        self.keep.bind(tenant, [sha256.into(), content.into(), size.into(), now.into()])
+        let BlobEntry { size, content, elsewhere } = upload;
+        let values = [sha256.into(), content.into(), size.into(), elsewhere.into(), now.into()];
+        self.keep.bind(tenant, values)
     }
 
     /// Drops the chunks of an upload.

@@ -11,7 +11,8 @@ use agentforge_core::{
 use super::{
     dialect::Dialect,
     record::{BODY, RecordSql},
-    schema::{PLATFORM_TABLES, system_tables},
+    schema::PLATFORM_TABLES,
+    words,
 };
 
 /// Columns that every collection's table has and that a field cannot be called.
@@ -45,7 +46,7 @@ impl Catalog {
     pub(crate) fn new(dialect: &dyn Dialect, host: &[&'static CollectionSpec]) -> Result<Self> {
         let specs: Vec<&'static CollectionSpec> = COLLECTIONS.iter().chain(host).copied().collect();
         for (place, spec) in specs.iter().enumerate() {
-            check(spec, &specs)?;
+            check(dialect, spec, &specs)?;
             if specs.iter().take(place).any(|other| other.name == spec.name) {
                 return Err(wrong(spec, "is declared twice"));
             }
@@ -123,9 +124,16 @@ fn wrong(spec: &CollectionSpec, why: &str) -> Error {
     Error::invalid(format!("collection `{}` {why}", spec.name)).with("collection", spec.name)
 }
 
-fn check(spec: &CollectionSpec, specs: &[&CollectionSpec]) -> Result<()> {
-    let taken = PLATFORM_TABLES.contains(&spec.name) || spec.name.starts_with("sqlite_");
-    if !is_name(spec.name) || taken || system_tables().iter().any(|table| table.name == spec.name) {
+fn check(dialect: &dyn Dialect, spec: &CollectionSpec, specs: &[&CollectionSpec]) -> Result<()> {
+    if spec.name.len() > dialect.longest_name() {
+        let why = format!("needs a shorter name: this database takes {} bytes", dialect.longest_name());
+        return Err(wrong(spec, &why));
+    }
+    let taken = PLATFORM_TABLES.contains(&spec.name)
+        || spec.name.starts_with("sqlite_")
+        // The views of others are called so.
+        || spec.name.starts_with("report_");
+    if !is_name(spec.name) || taken || dialect.system_tables().iter().any(|table| table.name == spec.name) {
         return Err(wrong(spec, "needs another name: snake case, and none of the store's own tables"));
     }
     for (place, field) in spec.fields.iter().enumerate() {
@@ -141,6 +149,21 @@ fn check(spec: &CollectionSpec, specs: &[&CollectionSpec]) -> Result<()> {
     let named = keyed.chain(spec.unique.iter().map(|unique| unique.fields)).flatten();
     if let Some(field) = named.copied().find(|field| spec.field(field).is_none()) {
         return Err(wrong(spec, &format!("indexes `{field}`, which it does not declare")));
+    }
+    let is_text = |name: &&str| {
+        let field = spec.fields.iter().find(|field| field.name == *name);
+        field.is_some_and(|field| field.kind == FieldKind::Text)
+    };
+    if let Some(field) = spec.search.iter().find(|name| !is_text(name)) {
+        return Err(wrong(
+            spec,
+            &format!("searches the words of `{field}`, which it does not declare as text"),
+        ));
+    }
+    if let Some(of) = spec.name.strip_suffix(words::SUFFIX)
+        && specs.iter().any(|other| other.name == of && !other.search.is_empty())
+    {
+        return Err(wrong(spec, &format!("needs another name: the words of `{of}` are kept under this one")));
     }
     for reference in spec.references {
         let field = spec.fields.iter().find(|field| field.name == reference.field);
@@ -181,6 +204,17 @@ mod tests {
         &CollectionSpec { fields: &[FieldSpec::new("tenant", FieldKind::Id)], ..CollectionSpec::new("x") };
     const TAKES_A_TABLE: &CollectionSpec = &CollectionSpec::new("journal");
     const OTHER_USERS: &CollectionSpec = &CollectionSpec::new("users");
+    const SEARCHES_A_NUMBER: &CollectionSpec = &CollectionSpec {
+        fields: &[FieldSpec::new("size", FieldKind::Int)],
+        search: &["size"],
+        ..CollectionSpec::new("x")
+    };
+    const SEARCHED: &CollectionSpec = &CollectionSpec {
+        fields: &[FieldSpec::new("name", FieldKind::Text)],
+        search: &["name"],
+        ..CollectionSpec::new("x")
+    };
+    const TAKES_A_TABLE_OF_WORDS: &CollectionSpec = &CollectionSpec::new("x_words");
     const INJECTS: &CollectionSpec = &CollectionSpec::new("x\"; DROP TABLE users; --");
 
     #[test]
@@ -188,6 +222,9 @@ mod tests {
         for spec in [REFERENCES_NOTHING, INDEXES_NOTHING, TAKES_A_COLUMN, INJECTS, TAKES_A_TABLE] {
             assert!(Catalog::new(SQLITE, &[spec]).is_err(), "{}", spec.name);
         }
+        assert!(Catalog::new(SQLITE, &[SEARCHES_A_NUMBER]).is_err());
+        assert!(Catalog::new(SQLITE, &[SEARCHED]).is_ok());
+        assert!(Catalog::new(SQLITE, &[SEARCHED, TAKES_A_TABLE_OF_WORDS]).is_err());
     }
 
     #[test]

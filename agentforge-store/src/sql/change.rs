@@ -6,7 +6,10 @@
 use agentforge_core::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
-    store::{Applied, AuditDraft, Change, CollectionSpec, Expect, FieldValue},
+    store::{
+        Applied, AuditEntry, Change, ChangeSet, CollectionSpec, DispatchKind, Expect, FieldValue,
+        UnlinkedAuditEntry,
+    },
 };
 use serde_json::Value;
 use uuid::Uuid;
@@ -50,9 +53,9 @@ impl Step {
 pub(crate) enum Outcome {
     /// This.
     Known(Applied),
-    /// The number that the last step gives back.
+    /// The number that the last of the steps that must give a row gives back.
     Given(fn(u64) -> Applied),
-    /// The counter that the last step gives back.
+    /// The counter that the last of the steps that must give a row gives back.
     Counted,
 }
 
@@ -62,12 +65,25 @@ pub(crate) enum Plan {
     /// By these steps.
     Steps(Vec<Step>, Outcome),
     /// By linking an entry to the last one of the chain, which only the transaction knows.
-    Link(AuditDraft),
+    Link(Box<UnlinkedAuditEntry>),
     /// By looking for what refers to the record, one collection after the other.
     Bury,
 }
 
 impl Statements {
+    /// The plans of a set that was checked, one for each change. The first one that emits also makes the set's events
+    /// due.
+    pub(crate) fn plans(&self, cx: &CallContext, set: &ChangeSet) -> Result<Vec<Plan>> {
+        let mut plans: Vec<Plan> =
+            set.changes.iter().map(|change| self.plan(cx, change)).collect::<Result<_>>()?;
+        let emits = set.changes.iter().position(|change| matches!(change, Change::Emit { .. }));
+        if let Some(Plan::Steps(steps, _)) = emits.and_then(|place| plans.get_mut(place)) {
+            let id = set.id.as_uuid();
+            steps.push(self.dispatch.wake(cx.tenant(), &DispatchKind::OUTBOX, id, cx.now())?);
+        }
+        Ok(plans)
+    }
+
     /// The plan of a change that was checked.
     pub(crate) fn plan(&self, cx: &CallContext, change: &Change) -> Result<Plan> {
         let (tenant, now) = (cx.tenant(), cx.now());
@@ -94,7 +110,7 @@ impl Statements {
             Change::CancelTimer { run, key } => done(self.journal.cancel_timer(tenant, *run, key)?),
             Change::Signal(signal) => done(self.journal.signal(tenant, signal)?),
             Change::ConsumeSignal { run, name, dedup } => {
-                done(self.journal.consume_signal(tenant, *run, name, dedup)?)
+                done(self.journal.consume_signal(cx, *run, name, dedup)?)
             }
             Change::Count { key, delta, limit } => {
                 let step = self.counters.count(tenant, key, *delta, *limit)?;
@@ -118,7 +134,19 @@ impl Statements {
                 Plan::Steps(steps, Outcome::Known(Applied::Done))
             }
             Change::Emit { key, event } => done(self.outbox.emit(tenant, key, event)?),
-            Change::Audit(draft) => Plan::Link(draft.clone()),
+            Change::Delivered { seq } => done(self.outbox.delivered(tenant, *seq)?),
+            Change::Post { key, process, input, user } => {
+                let steps = self.inbox.post(cx, key, process, input, *user)?;
+                Plan::Steps(steps, Outcome::Known(Applied::Done))
+            }
+            Change::TakeInbox { key } => done(self.inbox.take(cx, key)?),
+            Change::Audit(draft) => {
+                // Digested here, by the caller, and not by the one writer, who is left with the link.
+                Plan::Link(Box::new(AuditEntry::unlinked(cx, now, draft.clone())))
+            }
+            Change::EraseAuditDetail { seq } => {
+                Plan::Steps(self.audit.erase(tenant, *seq)?, Outcome::Known(Applied::Done))
+            }
             _ => {
                 // `Change` is non-exhaustive; the contract suite has a sample of every variant and would end here.
                 return Err(Error::new(ErrorKind::Unsupported, "this store does not know this change"));
@@ -168,6 +196,10 @@ impl Statements {
                 Outcome::Known(Applied::Version(version.saturating_add(1)))
             }
         };
+        for words in &sql.words {
+            let text = document.get(words.field()).and_then(Value::as_str);
+            steps.extend(words.steps(self.dialect, cx.tenant(), id, text)?);
+        }
         Ok(Plan::Steps(steps, outcome))
     }
 
@@ -187,7 +219,7 @@ impl Statements {
             let Some(to) = referred(collection.spec, reference.field, document)? else { continue };
             let itself = target.spec.name == collection.spec.name && to == id;
             if !vouched && !itself {
-                steps.push(Step::row(target.sql.version.bind(cx.tenant(), [to.into()])?));
+                steps.push(Step::row(target.sql.version_to_refer.bind(cx.tenant(), [to.into()])?));
             }
         }
         Ok(steps)

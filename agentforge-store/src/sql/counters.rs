@@ -31,10 +31,10 @@ impl CounterSql {
             )?,
             count_within: Template::tenant(
                 dialect,
-                &format!(
-                    "INSERT INTO counters (tenant, key, value) SELECT :tenant, ?, ? WHERE ? + \
-                 coalesce((SELECT value FROM counters WHERE tenant = :tenant AND key = ?), 0) <= ? {ADD}"
-                ),
+                "INSERT INTO counters (tenant, key, value) SELECT :tenant, ?, ? WHERE ? + \
+                 coalesce((SELECT value FROM counters WHERE tenant = :tenant AND key = ?), 0) <= ? \
+                 ON CONFLICT (tenant, key) DO UPDATE SET value = counters.value + excluded.value \
+                 WHERE counters.value + excluded.value <= ? RETURNING value",
             )?,
         })
     }
@@ -50,7 +50,8 @@ impl CounterSql {
         let statement = match limit.filter(|_| delta > 0) {
             None => self.count.bind(tenant, [key, delta.into()])?,
             Some(limit) => {
-                let values = [key.clone(), delta.into(), delta.into(), key, limit.into()];
+                // Asked twice: of what this statement began with, and of what another one left in between.
+                let values = [key.clone(), delta.into(), delta.into(), key, limit.into(), limit.into()];
                 self.count_within.bind(tenant, values)?
             }
         };

@@ -18,20 +18,75 @@ pub(crate) fn foundation(dialect: &dyn Dialect, catalog: &Catalog) -> String {
         "-- Written from the declarations in agentforge-core by agentforge-store's test\n\
          -- `the_committed_migration_is_what_the_declarations_say`; AGENTFORGE_BLESS=1 rewrites it.\n",
     );
-    for table in super::schema::system_tables() {
+    if dialect.next_number(super::dispatch::EPOCHS).is_some() {
+        text.push_str(&format!("\nCREATE SEQUENCE {};\n", quoted(super::dispatch::EPOCHS)));
+    }
+    for table in dialect.system_tables() {
         write_table(dialect, &table, &mut text);
     }
     for spec in agentforge_core::record::COLLECTIONS {
-        write_table(dialect, &collection_table(catalog, spec), &mut text);
+        write_collection(dialect, catalog, spec, &mut text);
     }
+    text.push_str(dialect.functions());
     text
 }
 
 /// The text that makes the table of a host's own collection.
 pub(crate) fn collection(dialect: &dyn Dialect, catalog: &Catalog, spec: &'static CollectionSpec) -> String {
     let mut text = String::new();
-    write_table(dialect, &collection_table(catalog, spec), &mut text);
+    write_collection(dialect, catalog, spec, &mut text);
     text
+}
+
+/// A table that a store has.
+#[cfg(feature = "postgres")]
+pub(crate) struct Made {
+    pub(crate) table: Table,
+    /// Whether a view for reports goes with it.
+    pub(crate) has_view: bool,
+}
+
+/// Every table of a store with these collections of the host's own.
+#[cfg(feature = "postgres")]
+pub(crate) fn tables(
+    dialect: &dyn Dialect,
+    catalog: &Catalog,
+    host: &[&'static CollectionSpec],
+) -> Vec<Made> {
+    let plain = |table| Made { table, has_view: false };
+    let mut made: Vec<Made> = dialect.system_tables().into_iter().map(plain).collect();
+    for spec in agentforge_core::record::COLLECTIONS.iter().chain(host) {
+        made.push(Made { table: collection_table(catalog, spec), has_view: true });
+        if !spec.search.is_empty() {
+            made.push(plain(super::words::table(spec)));
+        }
+    }
+    made
+}
+
+fn write_collection(
+    dialect: &dyn Dialect,
+    catalog: &Catalog,
+    spec: &'static CollectionSpec,
+    text: &mut String,
+) {
+    write_table(dialect, &collection_table(catalog, spec), text);
+    if !spec.search.is_empty() {
+        write_table(dialect, &super::words::table(spec), text);
+    }
+    text.push_str(&dialect.view(spec));
+}
+
+/// The name of a unique key in the database.
+#[cfg(feature = "postgres")]
+pub(crate) fn unique_name(dialect: &dyn Dialect, table: &str, fields: &[&'static str]) -> String {
+    index_name(dialect, table, &led_by_tenant(fields), true)
+}
+
+fn index_name(dialect: &dyn Dialect, table: &str, columns: &[&'static str], unique: bool) -> String {
+    let columns: Vec<&str> = columns.iter().copied().filter(|column| *column != "tenant").collect();
+    let suffix = if unique { "key" } else { "index" };
+    dialect.short_name(format!("{table}_{}_{suffix}", columns.join("_")))
 }
 
 /// A collection as a table.
@@ -69,11 +124,17 @@ fn collection_table(catalog: &Catalog, spec: &'static CollectionSpec) -> Table {
         .iter()
         .filter(|reference| !leads_an_index(spec, reference.field))
         .map(|reference| ordered(&[reference.field]));
+    // The sweep looks for what was deleted long ago.
+    let of_deleted = spec.soft_delete.then(|| Index {
+        columns: vec!["tenant", "deleted_at"],
+        unique: false,
+        only: Some("deleted_at IS NOT NULL"),
+    });
     Table {
-        name: spec.name,
+        name: spec.name.into(),
         columns,
         key: vec!["tenant", "id"],
-        indexes: unique.chain(declared).chain(of_references).collect(),
+        indexes: unique.chain(declared).chain(of_references).chain(of_deleted).collect(),
         foreign_keys: spec
             .references
             .iter()
@@ -114,7 +175,7 @@ fn write_table(dialect: &dyn Dialect, table: &Table, text: &mut String) {
             format!("{} {}{null}", quoted(column.name), dialect.column_type(column.kind))
         })
         .collect();
-    lines.push(format!("PRIMARY KEY ({})", list(&table.key)));
+    lines.push(format!("PRIMARY KEY ({}{})", list(&table.key), dialect.key_suffix(table)));
     lines.extend(table.foreign_keys.iter().map(|key| {
         let rule = match key.on_delete {
             OnDelete::Restrict => "RESTRICT",
@@ -130,22 +191,30 @@ fn write_table(dialect: &dyn Dialect, table: &Table, text: &mut String) {
     let _ = writeln!(
         text,
         "\nCREATE TABLE {} (\n    {}\n){};",
-        quoted(table.name),
+        quoted(&table.name),
         lines.join(",\n    "),
         dialect.table_suffix(table)
     );
     for index in &table.indexes {
-        let name: Vec<&str> = index.columns.iter().copied().filter(|column| *column != "tenant").collect();
-        let (create, suffix) = if index.unique { ("UNIQUE INDEX", "key") } else { ("INDEX", "index") };
+        let create = if index.unique { "UNIQUE INDEX" } else { "INDEX" };
         let only = index.only.map(|only| format!(" WHERE {only}")).unwrap_or_default();
+        let columns: Vec<String> = index
+            .columns
+            .iter()
+            .map(|name| {
+                let column = table.columns.iter().find(|column| column.name == *name);
+                dialect.indexed(&quoted(name), column.is_some_and(|column| column.nullable))
+            })
+            .collect();
         let _ = writeln!(
             text,
             "CREATE {create} {} ON {} ({}){only};",
-            quoted(&format!("{}_{}_{suffix}", table.name, name.join("_"))),
-            quoted(table.name),
-            list(&index.columns)
+            quoted(&index_name(dialect, &table.name, &index.columns, index.unique)),
+            quoted(&table.name),
+            columns.join(", ")
         );
     }
+    text.push_str(&dialect.wall(table));
 }
 
 fn list(columns: &[&'static str]) -> String {

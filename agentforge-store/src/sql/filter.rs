@@ -5,10 +5,10 @@
 
 use agentforge_core::{
     error::{Error, Result},
-    store::{CollectionSpec, FieldKind, FieldValue, Filter, Ordering},
+    store::{CollectionSpec, FieldKind, FieldValue, Filter, Ordering, words},
 };
 
-use super::{ddl::quoted, dialect::Dialect, value::SqlValue};
+use super::{ddl::quoted, dialect::Dialect, value::SqlValue, words::begins};
 
 /// A piece of a source with the values of its marks.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -72,6 +72,7 @@ impl Compiler<'_> {
             }
             Filter::In(field, values) => self.among(field, values, sense),
             Filter::StartsWith(field, prefix) => self.starts_with(field, prefix, sense),
+            Filter::Words(field, text) => self.words(field, text, sense),
             Filter::IsNull(field) => {
                 let (column, _) = self.column(field)?;
                 let operator = if negated { "IS NOT NULL" } else { "IS NULL" };
@@ -123,6 +124,21 @@ impl Compiler<'_> {
         Ok(Fragment::new(text, range.values))
     }
 
+    fn words(&self, field: &str, text: &str, sense: Sense) -> Result<Fragment> {
+        let known = self.spec.search.iter().copied().find(|known| *known == field);
+        let field = known.ok_or_else(|| {
+            Error::internal(format!(
+                "the words of `{field}` of `{}` reached the compiler unchecked",
+                self.spec.name
+            ))
+        })?;
+        let ranges = words(text).iter().map(|word| begins(self.spec, field, word)).collect();
+        let Some(all) = balanced(ranges, " AND ") else { return Ok(constant(sense == Sense::Holds)) };
+        // The id is never null, so a negation needs no more words than this.
+        let text = if sense == Sense::Fails { format!("NOT ({})", all.text) } else { all.text };
+        Ok(Fragment::new(text, all.values))
+    }
+
     /// The column of a field. Its name comes from the declaration and never from the filter.
     fn column(&self, field: &str) -> Result<(String, FieldKind)> {
         let declared = self.spec.field(field).ok_or_else(|| {
@@ -159,7 +175,7 @@ fn balanced(mut pieces: Vec<Fragment>, joint: &str) -> Option<Fragment> {
 }
 
 /// The least text, by bytes, that is greater than every text with the prefix; none when there is no such text.
-fn end_of_prefix(prefix: &str) -> Option<String> {
+pub(super) fn end_of_prefix(prefix: &str) -> Option<String> {
     let mut letters: Vec<char> = prefix.chars().collect();
     while let Some(last) = letters.pop() {
         // The order of UTF-8 bytes is the order of code points, and stepping skips the surrogates.
@@ -180,6 +196,7 @@ mod tests {
 
     const SPEC: &CollectionSpec = &CollectionSpec {
         fields: &[FieldSpec::new("state", FieldKind::Text), FieldSpec::new("size", FieldKind::Int)],
+        search: &["state"],
         ..CollectionSpec::new("things")
     };
 
@@ -226,6 +243,18 @@ mod tests {
             &["ab".into(), "ac".into()],
         );
         check(Filter::StartsWith("state".to_owned(), String::new()), "\"state\" IS NOT NULL", &[]);
+    }
+
+    #[test]
+    fn every_word_is_one_range_of_its_own() {
+        let range = "id IN (SELECT record FROM \"things_words\" WHERE tenant = :tenant AND field = ? \
+                     AND word >= ? AND word < ?)";
+        let values = ["state", "ab", "ac", "state", "c", "d"].map(SqlValue::from);
+        check(Filter::words("state", "Ab"), range, &values[..3]);
+        check(Filter::words("state", "Ab, c AB"), &format!("({range} AND {range})"), &values);
+        check(not(Filter::words("state", "ab")), &format!("NOT ({range})"), &values[..3]);
+        check(Filter::words("state", " - "), "TRUE", &[]);
+        check(not(Filter::words("state", "")), "FALSE", &[]);
     }
 
     #[test]

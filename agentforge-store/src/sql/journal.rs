@@ -35,14 +35,20 @@ pub(crate) struct JournalSql {
 
 const ROW: &str = "seq, epoch, kind, node_path, iteration, attempt, effect_key, payload, at, v";
 
-/// The lease is this owner's and alive, and the journal ends where the owner believes.
-const HELD: &str = "EXISTS (SELECT 1 FROM leases WHERE tenant = :tenant AND run = ? AND epoch = ? \
-                    AND owner <> '' AND until > ?) \
-                    AND ? = coalesce((SELECT max(seq) + 1 FROM journal WHERE tenant = :tenant AND run = ?), 0)";
+/// The lease is this owner's and alive, and stays so; and the journal ends where the owner believes.
+fn held(dialect: &dyn Dialect) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM leases WHERE tenant = :tenant AND run = ? AND epoch = ? \
+         AND owner <> '' AND until > ?{}) \
+         AND ? = coalesce((SELECT max(seq) + 1 FROM journal WHERE tenant = :tenant AND run = ?), 0)",
+        dialect.held()
+    )
+}
 
 impl JournalSql {
     pub(super) fn new(dialect: &dyn Dialect) -> Result<Self> {
         let tenant = |source: &str| Template::tenant(dialect, source);
+        let held = held(dialect);
         let insert = format!("INSERT INTO journal (tenant, run, {ROW})");
         Ok(Self {
             rows: tenant(&format!(
@@ -70,9 +76,9 @@ impl JournalSql {
             release: tenant(
                 "UPDATE leases SET owner = '' WHERE tenant = :tenant AND run = ? AND epoch = ? AND owner <> ''",
             )?,
-            append_nothing: tenant(&format!("SELECT 1 WHERE {HELD}"))?,
+            append_nothing: tenant(&format!("SELECT 1 WHERE {held}"))?,
             append_first: tenant(&format!(
-                "{insert} SELECT :tenant, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE {HELD}"
+                "{insert} SELECT :tenant, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE {held}"
             ))?,
             append_more: Template::row(
                 dialect,
@@ -94,7 +100,8 @@ impl JournalSql {
                 "ON CONFLICT (tenant, run, name, dedup) DO NOTHING",
             )?,
             consume_signal: tenant(
-                "UPDATE signals SET payload = NULL WHERE tenant = :tenant AND run = ? AND name = ? AND dedup = ?",
+                "UPDATE signals SET payload = NULL, consumed_at = ? WHERE tenant = :tenant AND run = ? AND name = ? \
+                 AND dedup = ? AND payload IS NOT NULL",
             )?,
         })
     }
@@ -206,11 +213,12 @@ impl JournalSql {
 
     pub(super) fn consume_signal(
         &self,
-        tenant: TenantId,
+        cx: &CallContext,
         run: RunId,
         name: &str,
         dedup: &str,
     ) -> Result<Step> {
-        Ok(Step::any(self.consume_signal.bind(tenant, [run.into(), name.into(), dedup.into()])?))
+        let values = [cx.now().into(), run.into(), name.into(), dedup.into()];
+        Ok(Step::any(self.consume_signal.bind(cx.tenant(), values)?))
     }
 }

@@ -11,6 +11,7 @@ use super::{
 pub(crate) struct MetaSql {
     value: Template,
     keep_value: Template,
+    replace_value: Template,
     migrations: Template,
     keep_migration: Template,
     host_collections: Template,
@@ -24,6 +25,10 @@ impl MetaSql {
         Ok(Self {
             value: platform("SELECT value FROM store_meta WHERE key = ?")?,
             keep_value: platform("INSERT INTO store_meta (key, value) VALUES (?, ?)")?,
+            replace_value: platform(
+                "INSERT INTO store_meta (key, value) VALUES (?, ?) \
+                 ON CONFLICT (key) DO UPDATE SET value = excluded.value",
+            )?,
             migrations: platform("SELECT number, name, checksum FROM migrations ORDER BY number")?,
             keep_migration: platform(
                 "INSERT INTO migrations (number, name, checksum, at) VALUES (?, ?, ?, ?)",
@@ -44,6 +49,11 @@ impl MetaSql {
     /// Keeps bytes under a new key.
     pub(crate) fn keep_value(&self, key: &str, value: Bytes) -> Result<Statement> {
         self.keep_value.bind_platform([key.into(), value.into()])
+    }
+
+    /// Keeps bytes under a key, whatever was there.
+    pub(crate) fn replace_value(&self, key: &str, value: Bytes) -> Result<Statement> {
+        self.replace_value.bind_platform([key.into(), value.into()])
     }
 
     /// `number, name, checksum` of the migrations that ran.

@@ -10,14 +10,25 @@ pub(crate) mod audit;
 pub(crate) mod blobs;
 pub(crate) mod catalog;
 pub(crate) mod change;
+#[cfg(feature = "postgres")]
+pub(crate) mod control;
 pub(crate) mod counters;
 pub(crate) mod ddl;
 pub(crate) mod dialect;
 pub(crate) mod dispatch;
+#[cfg(test)]
+pub(crate) mod evolve;
+pub(crate) mod explain;
 pub(crate) mod filter;
+pub(crate) mod inbox;
 pub(crate) mod journal;
+#[cfg(feature = "postgres")]
+pub(crate) mod linker;
+#[cfg(test)]
+mod lint;
 pub(crate) mod meta;
 pub(crate) mod outbox;
+pub(crate) mod portable;
 pub(crate) mod program;
 pub(crate) mod query;
 pub(crate) mod receipts;
@@ -25,8 +36,13 @@ pub(crate) mod record;
 pub(crate) mod refusal;
 pub(crate) mod schema;
 pub(crate) mod segments;
+pub(crate) mod session;
 pub(crate) mod template;
+pub(crate) mod upkeep;
 pub(crate) mod value;
+#[cfg(feature = "postgres")]
+pub(crate) mod wall;
+pub(crate) mod words;
 
 use agentforge_core::{error::Result, store::CollectionSpec};
 
@@ -44,15 +60,22 @@ pub(crate) struct Statements {
     pub(crate) counters: counters::CounterSql,
     pub(crate) segments: segments::SegmentSql,
     pub(crate) outbox: outbox::OutboxSql,
+    pub(crate) inbox: inbox::InboxSql,
     pub(crate) audit: audit::AuditSql,
+    #[cfg(feature = "postgres")]
+    pub(crate) linker: linker::LinkerSql,
+    pub(crate) upkeep: upkeep::UpkeepSql,
+    pub(crate) portable: portable::PortableSql,
 }
 
 impl Statements {
     /// The statements for the platform's collections and the host's own.
     pub(crate) fn new(dialect: &'static dyn Dialect, host: &[&'static CollectionSpec]) -> Result<Self> {
+        let catalog = Catalog::new(dialect, host)?;
         Ok(Self {
             dialect,
-            catalog: Catalog::new(dialect, host)?,
+            upkeep: upkeep::UpkeepSql::new(dialect, &catalog, host)?,
+            catalog,
             meta: meta::MetaSql::new(dialect)?,
             receipts: receipts::ReceiptSql::new(dialect)?,
             journal: journal::JournalSql::new(dialect)?,
@@ -61,7 +84,11 @@ impl Statements {
             counters: counters::CounterSql::new(dialect)?,
             segments: segments::SegmentSql::new(dialect)?,
             outbox: outbox::OutboxSql::new(dialect)?,
+            inbox: inbox::InboxSql::new(dialect)?,
             audit: audit::AuditSql::new(dialect)?,
+            #[cfg(feature = "postgres")]
+            linker: linker::LinkerSql::new(dialect)?,
+            portable: portable::PortableSql::new(dialect, host)?,
         })
     }
 }

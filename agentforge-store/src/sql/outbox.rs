@@ -12,20 +12,24 @@ use super::{
 pub(crate) struct OutboxSql {
     rows: Template,
     emit: Template,
+    delivered: Template,
 }
 
 impl OutboxSql {
     pub(super) fn new(dialect: &dyn Dialect) -> Result<Self> {
+        let tenant = |source: &str| Template::tenant(dialect, source);
         Ok(Self {
-            rows: Template::tenant(
-                dialect,
+            rows: tenant(
                 "SELECT seq, key, event FROM outbox WHERE tenant = :tenant AND seq >= ? ORDER BY seq LIMIT ?",
             )?,
-            emit: Template::tenant(
+            // The column numbers itself, so that events of many sets become one statement and no number comes twice.
+            emit: Template::row(
                 dialect,
-                "INSERT INTO outbox (tenant, seq, key, event) VALUES (:tenant, \
-                 coalesce((SELECT max(seq) + 1 FROM outbox WHERE tenant = :tenant), 0), ?, ?)",
+                "INSERT INTO outbox (tenant, key, event, at) VALUES",
+                "(:tenant, ?, ?, ?)",
+                "",
             )?,
+            delivered: tenant("DELETE FROM outbox WHERE tenant = :tenant AND seq = ?")?,
         })
     }
 
@@ -35,8 +39,13 @@ impl OutboxSql {
         self.rows.bind(tenant, [from.into(), limit.into()])
     }
 
-    /// Adds an event behind the tenant's last one.
+    /// Adds an event behind every earlier one.
     pub(super) fn emit(&self, tenant: TenantId, key: &str, event: &Event) -> Result<Step> {
-        Ok(Step::one(self.emit.bind(tenant, [key.into(), SqlValue::json(event)?])?))
+        Ok(Step::one(self.emit.bind(tenant, [key.into(), SqlValue::json(event)?, event.at.into()])?))
+    }
+
+    /// Removes an event that was delivered.
+    pub(super) fn delivered(&self, tenant: TenantId, seq: u64) -> Result<Step> {
+        Ok(Step::any(self.delivered.bind(tenant, [seq.into()])?))
     }
 }

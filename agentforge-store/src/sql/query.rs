@@ -7,7 +7,7 @@
 use agentforge_core::{
     error::{Error, Result},
     id::TenantId,
-    store::{CollectionSpec, Direction, FieldValue, MAX_PAGE, Position, Query, SYSTEM_FIELDS},
+    store::{CollectionSpec, Direction, FieldValue, Position, Query, SYSTEM_FIELDS},
 };
 
 use super::{
@@ -42,16 +42,11 @@ impl<'a> CompiledQuery<'a> {
         spec: &'static CollectionSpec,
         query: &Query,
     ) -> Result<Self> {
-        if query.limit == 0 || query.limit > MAX_PAGE {
-            return Err(Error::invalid(format!("a page holds 1 to {MAX_PAGE} records, not {}", query.limit))
-                .with("field", "limit"));
-        }
-        query.filter.check(spec)?;
+        query.check(spec)?;
         let mut keys = Vec::with_capacity(query.order.len() + 1);
         for by in &query.order {
             let field = spec.field(&by.field).ok_or_else(|| {
-                Error::invalid(format!("`{}` has no field `{}` to order by", spec.name, by.field))
-                    .with("field", by.field.clone())
+                Error::internal(format!("`{}` of `{}` reached the compiler unchecked", by.field, spec.name))
             })?;
             let nullable = !SYSTEM_FIELDS.contains(field);
             keys.push(Key { column: quoted(field.name), direction: by.direction, nullable });
@@ -69,8 +64,11 @@ impl<'a> CompiledQuery<'a> {
         after: Option<&Position>,
         limit: u32,
     ) -> Result<Vec<Statement>> {
-        let order: Vec<String> =
-            self.keys.iter().map(|key| self.dialect.order_by(&key.column, key.direction)).collect();
+        let order: Vec<String> = self
+            .keys
+            .iter()
+            .map(|key| self.dialect.order_by(&key.column, key.direction, key.nullable))
+            .collect();
         let ranges = match after {
             Some(position) => self.behind(position)?,
             None => vec![Fragment::new("TRUE", [])],
@@ -183,7 +181,7 @@ fn lexical(places: &[(&Key, FieldValue)]) -> Fragment {
 
 #[cfg(test)]
 mod tests {
-    use agentforge_core::store::{FieldKind, FieldSpec, Filter};
+    use agentforge_core::store::{FieldKind, FieldSpec, Filter, MAX_PAGE};
 
     use super::*;
     use crate::sql::dialect::SQLITE;

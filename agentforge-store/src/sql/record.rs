@@ -5,7 +5,7 @@ use agentforge_core::{
     store::{CollectionSpec, FieldKind},
 };
 
-use super::{ddl::quoted, dialect::Dialect, template::Template};
+use super::{ddl::quoted, dialect::Dialect, template::Template, words::WordSql};
 
 /// The column that holds the whole document. Not `document`, which is a field of some records.
 pub(crate) const BODY: &str = "body";
@@ -19,8 +19,14 @@ pub(crate) struct RecordSql {
     pub(crate) get: Template,
     /// Records by a list of ids, in any order.
     pub(crate) get_many: Template,
+    /// The id of any record, deleted ones among them.
+    pub(crate) any: Template,
     /// The version of a record by id.
     pub(crate) version: Template,
+    /// The same of a record that is about to be referred to.
+    pub(crate) version_to_refer: Template,
+    /// The same of a record that is about to be deleted.
+    pub(crate) version_to_delete: Template,
     /// Id, instant twice, fields, document; gives the new version.
     pub(crate) put: Template,
     /// The same, only where there is no record. Where deleted records are kept, one of them is written anew, and its
@@ -34,6 +40,8 @@ pub(crate) struct RecordSql {
     pub(crate) delete_version: Template,
     /// Records by a list of ids. Where deleted records are kept, twice an instant comes first.
     pub(crate) bury: Template,
+    /// The words of every searchable field.
+    pub(crate) words: Vec<WordSql>,
     /// For every reference: the ids of the records that refer to one of a list of ids.
     pub(crate) referring: Vec<Template>,
 }
@@ -57,6 +65,8 @@ impl RecordSql {
              deleted_at = NULL, {from_excluded}{BODY} = excluded.{BODY}"
         );
         let by_ids = dialect.among("id", FieldKind::Id);
+        let version = format!("SELECT version FROM {table} WHERE tenant = :tenant AND id = ?{live}");
+        let (held, referred_to) = (dialect.held(), dialect.referred_to());
         let bury = if spec.soft_delete {
             format!(
                 "UPDATE {table} SET deleted_at = ?, updated_at = ?, version = version + 1 \
@@ -73,7 +83,10 @@ impl RecordSql {
             get_many: tenant(format!(
                 "SELECT {RECORD_COLUMNS} FROM {table} WHERE tenant = :tenant AND {by_ids}{live}"
             ))?,
-            version: tenant(format!("SELECT version FROM {table} WHERE tenant = :tenant AND id = ?{live}"))?,
+            version_to_refer: tenant(format!("{version}{referred_to}"))?,
+            version_to_delete: tenant(format!("{version}{held}"))?,
+            version: tenant(version)?,
+            any: tenant(format!("SELECT id FROM {table} WHERE tenant = :tenant LIMIT 1"))?,
             put: tenant(format!("{insert} {row} ON CONFLICT (tenant, id) {overwrite} RETURNING version"))?,
             put_absent: if spec.soft_delete {
                 tenant(format!(
@@ -92,12 +105,17 @@ impl RecordSql {
                 "DELETE FROM {table} WHERE tenant = :tenant AND id = ? AND version = ?"
             ))?,
             bury: tenant(bury)?,
+            words: spec
+                .search
+                .iter()
+                .map(|field| WordSql::new(dialect, spec, field))
+                .collect::<Result<_>>()?,
             referring: spec
                 .references
                 .iter()
                 .map(|reference| {
                     let among = dialect.among(&quoted(reference.field), FieldKind::Id);
-                    tenant(format!("SELECT id FROM {table} WHERE tenant = :tenant AND {among}{live}"))
+                    tenant(format!("SELECT id FROM {table} WHERE tenant = :tenant AND {among}{live}{held}"))
                 })
                 .collect::<Result<_>>()?,
         })

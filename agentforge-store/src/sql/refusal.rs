@@ -136,6 +136,11 @@ pub(crate) fn segment_gone(index: &IndexKey, segment: SegmentId) -> Error {
         .with("segment", segment.to_string())
 }
 
+/// The trail does not reach so far.
+pub(crate) fn missing_entry(seq: u64) -> Error {
+    Error::not_found(format!("the audit trail has no entry {seq}")).with("seq", seq)
+}
+
 /// The tenant has no such bytes.
 pub(crate) fn missing_blob(sha256: Digest) -> Error {
     Error::not_found(format!("no blob {sha256}; put its bytes first")).with("sha256", sha256.to_string())

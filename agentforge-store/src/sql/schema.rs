@@ -1,13 +1,22 @@
 //! The tables that every store has beside its collections, as data from which every backend's DDL is written.
 
+use std::borrow::Cow;
+
 use agentforge_core::store::OnDelete;
 
 /// The table of what is due. Its rows belong to tenants, and the platform looks across them.
 pub(crate) const DISPATCH_TABLE: &str = "dispatch";
 
+/// The table of who has audit entries that wait for their link, where a linker chains them: a row per change set, written
+/// and removed without waiting for anybody.
+pub(crate) const BELLS_TABLE: &str = "audit_bells";
+
+/// The table of audit entries that wait for their link.
+pub(crate) const PENDING_TABLE: &str = "audit_pending";
+
 /// The tables that belong to no tenant.
 pub(crate) const PLATFORM_TABLES: &[&str] =
-    &["store_meta", "migrations", "host_collections", "dispatch_epochs"];
+    &["store_meta", "migrations", "host_collections", "dispatch_epochs", BELLS_TABLE];
 
 /// The type of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +30,8 @@ pub(crate) enum ColumnKind {
     /// JSON text.
     Json,
     Bytes,
-    /// Numbers rows in the order in which they come; the key of its table.
+    /// Numbers rows in the order in which they come, never twice the same, also when rows went since; the key of its
+    /// table.
     Arrival,
 }
 
@@ -72,7 +82,7 @@ pub(crate) struct ForeignKey {
 /// A table.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'static, str>,
     pub(crate) columns: Vec<Column>,
     pub(crate) key: Vec<&'static str>,
     pub(crate) indexes: Vec<Index>,
@@ -83,7 +93,7 @@ pub(crate) struct Table {
 impl Table {
     fn new(name: &'static str, layout: Layout, key: &[&'static str], columns: &[Column]) -> Self {
         Self {
-            name,
+            name: name.into(),
             columns: columns.to_vec(),
             key: key.to_vec(),
             indexes: Vec::new(),
@@ -101,6 +111,20 @@ impl Table {
         self.indexes.push(Index { columns: columns.to_vec(), unique: true, only: None });
         self
     }
+}
+
+/// The tables of a store whose audit entries a linker chains.
+#[cfg(feature = "postgres")]
+pub(crate) fn linker_tables() -> Vec<Table> {
+    use ColumnKind::{Arrival, Id, Json};
+    let of = Column::new;
+    let pending = [of("arrival", Arrival), of("tenant", Id), of("entry", Json)];
+    let bells = [of("arrival", Arrival), of("tenant", Id)];
+    vec![
+        Table::new(PENDING_TABLE, Layout::Heap, &["arrival"], &pending)
+            .with_index(&["tenant", "arrival"], None),
+        Table::new(BELLS_TABLE, Layout::Heap, &["arrival"], &bells).with_index(&["tenant"], None),
+    ]
 }
 
 /// Every table that is no collection.
@@ -172,10 +196,12 @@ pub(crate) fn system_tables() -> Vec<Table> {
                 of("name", Text),
                 of("dedup", Text),
                 maybe("payload", Json),
+                maybe("consumed_at", Time),
             ],
         )
         .with_unique(&["tenant", "run", "name", "dedup"])
-        .with_index(&["tenant", "run", "arrival"], Some("payload IS NOT NULL")),
+        .with_index(&["tenant", "run", "arrival"], Some("payload IS NOT NULL"))
+        .with_index(&["tenant", "consumed_at"], Some("consumed_at IS NOT NULL")),
         Table::new(
             "counters",
             Clustered,
@@ -206,7 +232,7 @@ pub(crate) fn system_tables() -> Vec<Table> {
                 of("segments", Json),
             ],
         ),
-        // `content` numbers one upload; its chunks are written before the hash is known.
+        // `content` numbers one upload; its chunks are written before the hash is known, or its bytes lie elsewhere.
         Table::new(
             "blobs",
             Clustered,
@@ -216,10 +242,13 @@ pub(crate) fn system_tables() -> Vec<Table> {
                 of("sha256", Bytes),
                 of("content", Id),
                 of("size", Int),
+                of("elsewhere", Bool),
                 of("refs", Int),
                 maybe("unreferenced_since", Time),
             ],
-        ),
+        )
+        .with_index(&["tenant", "content"], None)
+        .with_index(&["tenant", "unreferenced_since"], Some("unreferenced_since IS NOT NULL")),
         Table::new(
             "blob_chunks",
             Heap,
@@ -246,10 +275,27 @@ pub(crate) fn system_tables() -> Vec<Table> {
         Table::new("dispatch_epochs", Clustered, &["one"], &[of("one", Bool), of("last", Int)]),
         Table::new(
             "outbox",
-            Clustered,
-            &["tenant", "seq"],
-            &[of("tenant", Id), of("seq", Int), of("key", Text), of("event", Json)],
-        ),
+            Heap,
+            &["seq"],
+            &[of("seq", Arrival), of("tenant", Id), of("key", Text), of("event", Json), of("at", Time)],
+        )
+        .with_index(&["tenant", "seq"], None),
+        // A taken request keeps its row without an input, so that a repetition is recognised; `at` is then when.
+        Table::new(
+            "inbox",
+            Heap,
+            &["tenant", "id"],
+            &[
+                of("tenant", Id),
+                of("id", Id),
+                of("key", Text),
+                of("process", Text),
+                maybe("input", Json),
+                maybe("user_id", Id),
+                of("at", Time),
+            ],
+        )
+        .with_index(&["tenant", "at", "id"], Some("input IS NOT NULL")),
         Table::new(
             "audit",
             Clustered,
@@ -259,16 +305,22 @@ pub(crate) fn system_tables() -> Vec<Table> {
                 of("seq", Int),
                 of("at", Time),
                 of("scope", Json),
+                of("actor", Text),
                 of("correlation", Id),
                 of("action", Text),
                 of("resource", Text),
                 maybe("resource_id", Text),
                 of("success", Bool),
                 of("detail", Json),
+                maybe("salt", Bytes),
                 of("detail_digest", Bytes),
                 of("prev", Bytes),
                 of("hash", Bytes),
             ],
-        ),
+        )
+        .with_index(&["tenant", "actor", "seq"], None)
+        .with_index(&["tenant", "resource", "resource_id", "seq"], None)
+        .with_index(&["tenant", "action", "seq"], None)
+        .with_index(&["tenant", "at", "seq"], None),
     ]
 }

@@ -54,7 +54,8 @@ impl SegmentSql {
                  WHERE coalesce((SELECT generation FROM segment_manifests WHERE {OF_INDEX}), 0) = ? \
                  AND (SELECT count(*) FROM segments WHERE {OF_INDEX} AND {listed}) = ? \
                  ON CONFLICT (tenant, knowledge_base, kind) DO UPDATE SET \
-                 generation = segment_manifests.generation + 1, segments = excluded.segments"
+                 generation = segment_manifests.generation + 1, segments = excluded.segments \
+                 WHERE segment_manifests.generation = ?"
             ))?,
         })
     }
@@ -125,6 +126,7 @@ impl SegmentSql {
             kind,
             named,
             (distinct.len() as u64).into(),
+            expected.into(),
         ];
         Ok(vec![Step::any(self.drop.bind(tenant, drop)?), Step::one(self.swap.bind(tenant, swap)?)])
     }

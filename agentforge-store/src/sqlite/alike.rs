@@ -1,4 +1,4 @@
-//! Sets whose steps have the same texts: they go into one program, step by step, so that their rows can be written
+//! Sets whose steps have the same texts: they go into one program, change by change, so that their rows can be written
 //! together. Sets that wait at the same time have no order among them.
 
 use std::collections::BTreeMap;
@@ -41,28 +41,30 @@ impl<'a> Alike<'a> {
     }
 }
 
-/// Sorts sets by the texts of their steps.
+/// Sorts sets by the texts of their steps, and by which of them belong to one change.
 pub(super) fn alike(sets: &[Vec<Unfolded>]) -> Vec<Vec<Alike<'_>>> {
-    let mut alike: BTreeMap<Vec<usize>, Vec<Alike<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<Vec<Vec<usize>>, Vec<Alike<'_>>> = BTreeMap::new();
+    let texts = |change: &Unfolded| {
+        change.steps.iter().map(|step| step.statement.text().as_ptr().addr()).collect::<Vec<_>>()
+    };
     for (place, set) in sets.iter().enumerate() {
-        let set = Alike::new(place, set);
-        let texts = set.steps().map(|step| step.statement.text().as_ptr().addr()).collect();
-        alike.entry(texts).or_default().push(set);
+        let key = set.iter().map(texts).collect();
+        alike.entry(key).or_default().push(Alike::new(place, set));
     }
     alike.into_values().collect()
 }
 
-/// The first statement of every set, then the second of every set, and so on.
-pub(super) fn step_by_step<'a>(sets: &'a [Alike<'_>]) -> Vec<&'a Statement> {
-    let mut steps: Vec<_> = sets.iter().map(Alike::steps).collect();
-    let mut ordered = Vec::new();
-    loop {
-        let before = ordered.len();
-        ordered.extend(steps.iter_mut().filter_map(Iterator::next).map(|step| &step.statement));
-        if ordered.len() == before {
-            return ordered;
-        }
-    }
+/// The first change of every set, then the second of every set, and so on; each statement with its set's place among
+/// these. The steps of one change stay together, since one may read what the one before it wrote.
+pub(super) fn change_by_change<'a>(sets: &'a [Alike<'_>]) -> Vec<(usize, &'a Statement)> {
+    let changes = sets.first().map_or(0, |first| first.set.len());
+    let of_change = |change: usize| {
+        sets.iter().enumerate().flat_map(move |(place, alike)| {
+            let steps = alike.set.get(change).into_iter().flat_map(|unfolded| &unfolded.steps);
+            steps.map(move |step| (place, &step.statement))
+        })
+    };
+    (0..changes).flat_map(of_change).collect()
 }
 
 /// How many of so many equal sets go into the next program, when each has so many rows, which are written together,

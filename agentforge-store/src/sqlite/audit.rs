@@ -8,7 +8,7 @@ use agentforge_core::{
     event::EventScope,
     id::{CorrelationId, TenantId},
     json::Digest,
-    store::{AuditDraft, AuditEntry, AuditLog, AuditQuery, link_audit_entry},
+    store::{AuditDraft, AuditEntry, AuditLog, AuditQuery, AuditSalt, UnlinkedAuditEntry},
 };
 use async_trait::async_trait;
 use sqlx::sqlite::SqliteRow;
@@ -38,9 +38,9 @@ impl Chains {
     }
 
     /// Links an entry to the end, which it then is.
-    pub(super) fn link(&mut self, cx: &CallContext, draft: AuditDraft) -> AuditEntry {
-        let end = self.0.entry(cx.tenant()).or_default();
-        let entry = link_audit_entry(cx, cx.now(), draft, *end);
+    pub(super) fn link(&mut self, tenant: TenantId, entry: UnlinkedAuditEntry) -> AuditEntry {
+        let end = self.0.entry(tenant).or_default();
+        let entry = entry.link(*end);
         *end = Some((entry.seq, entry.hash));
         entry
     }
@@ -61,7 +61,9 @@ impl Chains {
 #[async_trait]
 impl AuditLog for SqliteStore {
     async fn entries(&self, cx: &CallContext, query: &AuditQuery) -> Result<Vec<AuditEntry>> {
-        let rows = self.shared.readers.all(cx, self.shared.sql.audit.entries(cx.tenant(), query)?).await?;
+        query.check()?;
+        let statement = self.shared.sql.audit.entries(self.shared.sql.dialect, cx.tenant(), query)?;
+        let rows = self.shared.readers.all(cx, statement).await?;
         rows.iter().map(entry).collect()
     }
 }
@@ -72,16 +74,18 @@ fn entry(row: &SqliteRow) -> Result<AuditEntry> {
         seq: row::count(row, 0)?,
         at: row::time(row, 1)?,
         scope,
-        correlation: CorrelationId::from_uuid(row::id(row, 3)?),
+        actor: row::text(row, 3)?,
+        correlation: CorrelationId::from_uuid(row::id(row, 4)?),
         draft: AuditDraft {
-            action: row::text(row, 4)?,
-            resource: row::text(row, 5)?,
-            resource_id: row::maybe_text(row, 6)?,
-            success: row::flag(row, 7)?,
-            detail: row::json(row, 8)?,
+            action: row::text(row, 5)?,
+            resource: row::text(row, 6)?,
+            resource_id: row::maybe_text(row, 7)?,
+            success: row::flag(row, 8)?,
+            detail: row::json(row, 9)?,
         },
-        detail_digest: row::digest(row, 9)?,
-        prev: row::digest(row, 10)?,
-        hash: row::digest(row, 11)?,
+        salt: row::maybe_array(row, 10)?.map(AuditSalt::from_bytes),
+        detail_digest: row::digest(row, 11)?,
+        prev: row::digest(row, 12)?,
+        hash: row::digest(row, 13)?,
     })
 }

@@ -10,13 +10,13 @@ use agentforge_core::{
     error::{Error, Result},
     id::new_uuid,
     json::Digest,
-    store::{BlobRef, Blobs, ByteStream},
+    store::{BlobEntry, BlobRef, Blobs, ByteStream, blob_elsewhere, check_blob_labels, check_upload_age},
 };
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use futures::{StreamExt, TryStreamExt, stream};
 use sha2::{Digest as _, Sha256};
-use sqlx::SqliteConnection;
+use sqlx::{SqliteConnection, sqlite::SqliteRow};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -35,6 +35,8 @@ impl Blobs for SqliteStore {
         name: Option<&str>,
         mut body: ByteStream,
     ) -> Result<BlobRef> {
+        check_blob_labels(media_type, name)?;
+        let began = cx.now();
         let mut upload = Upload { content: new_uuid(cx), chunks: 0, size: 0, hasher: Sha256::new() };
         let mut rest = BytesMut::new();
         while let Some(piece) = cx.run(body.try_next()).await? {
@@ -47,7 +49,9 @@ impl Blobs for SqliteStore {
         let last =
             if rest.is_empty() { None } else { Some(upload.chunk(&self.shared, cx, rest.freeze())?) };
         let sha256 = Digest::from_bytes(upload.hasher.finalize().into());
-        let whole = Whole { last, content: upload.content, sha256, size: upload.size };
+        check_upload_age(cx, began)?;
+        let upload = BlobEntry { size: upload.size, content: upload.content, elsewhere: false };
+        let whole = Whole { last, sha256, upload };
         self.keep(cx, Keeping::Whole(whole)).await?;
         Ok(BlobRef {
             sha256,
@@ -62,11 +66,45 @@ impl Blobs for SqliteStore {
         let Some(found) = self.shared.readers.first(cx, statement).await? else {
             return Err(refusal::missing_blob(sha256));
         };
-        let (content, size): (Uuid, u64) = (row::id(&found, 0)?, row::count(&found, 1)?);
+        let BlobEntry { content, size, elsewhere } = entry(&found)?;
+        if elsewhere {
+            return Err(blob_elsewhere(sha256));
+        }
         let reading =
             Reading { shared: self.shared.clone(), cx: cx.clone(), content, ordinal: 0, left: size };
         Ok(stream::try_unfold(reading, Reading::next).boxed())
     }
+
+    async fn entry(&self, cx: &CallContext, sha256: Digest) -> Result<Option<BlobEntry>> {
+        let statement = self.shared.sql.blobs.find(cx.tenant(), sha256)?;
+        self.shared.readers.first(cx, statement).await?.as_ref().map(entry).transpose()
+    }
+
+    async fn register(
+        &self,
+        cx: &CallContext,
+        sha256: Digest,
+        size: u64,
+        content: Uuid,
+    ) -> Result<BlobEntry> {
+        let upload = BlobEntry { size, content, elsewhere: true };
+        self.keep(cx, Keeping::Whole(Whole { last: None, sha256, upload })).await?.ok_or_else(unanswered)
+    }
+
+    async fn registered(&self, cx: &CallContext, contents: &[Uuid]) -> Result<Vec<Uuid>> {
+        let sql = &self.shared.sql;
+        let statement = sql.blobs.known(sql.dialect, cx.tenant(), contents)?;
+        self.shared.readers.all(cx, statement).await?.iter().map(|found| row::id(found, 0)).collect()
+    }
+}
+
+/// `content, size, elsewhere`.
+fn entry(row: &SqliteRow) -> Result<BlobEntry> {
+    Ok(BlobEntry { content: row::id(row, 0)?, size: row::count(row, 1)?, elsewhere: row::flag(row, 2)? })
+}
+
+fn unanswered() -> Error {
+    Error::internal("the database gave no row for a blob that was kept")
 }
 
 /// An upload so far.
@@ -113,9 +151,9 @@ impl Reading {
 }
 
 impl SqliteStore {
-    async fn keep(&self, cx: &CallContext, what: Keeping) -> Result<()> {
+    async fn keep(&self, cx: &CallContext, what: Keeping) -> Result<Option<BlobEntry>> {
         let (reply, answer) = oneshot::channel();
-        let errand = KeepErrand { cx: cx.clone(), what, reply };
+        let errand = KeepErrand { cx: cx.clone(), what, kept: None, reply };
         self.write(cx, Job::Errand(Box::new(errand)), answer).await
     }
 }
@@ -129,15 +167,16 @@ enum Keeping {
 /// The end of an upload.
 struct Whole {
     last: Option<Statement>,
-    content: Uuid,
     sha256: Digest,
-    size: u64,
+    upload: BlobEntry,
 }
 
 struct KeepErrand {
     cx: CallContext,
     what: Keeping,
-    reply: oneshot::Sender<Result<()>>,
+    /// What the hash stands for, once the upload ended.
+    kept: Option<BlobEntry>,
+    reply: oneshot::Sender<Result<Option<BlobEntry>>>,
 }
 
 #[async_trait]
@@ -149,13 +188,14 @@ impl Errand for KeepErrand {
                 run::one(connection, chunk.clone()).await?;
             }
             Keeping::Whole(whole) => {
-                let keep = sql.blobs.keep(tenant, whole.sha256, whole.content, whole.size, self.cx.now())?;
-                let kept = run::one(connection, keep).await?.row;
-                let is_new = kept.map(|kept| row::id(&kept, 0)).transpose()? == Some(whole.content);
+                let keep = sql.blobs.keep(tenant, whole.sha256, whole.upload, self.cx.now())?;
+                let kept = run::one(connection, keep).await?.row.as_ref().map(entry).transpose()?;
+                let is_new = kept.is_some_and(|kept| kept.content == whole.upload.content);
+                self.kept = kept;
                 let then = match &whole.last {
                     Some(last) if is_new => Some(last.clone()),
                     None if is_new => None,
-                    _ => Some(sql.blobs.drop_chunks(tenant, whole.content)?),
+                    _ => Some(sql.blobs.drop_chunks(tenant, whole.upload.content)?),
                 };
                 if let Some(then) = then {
                     run::one(connection, then).await?;
@@ -167,6 +207,6 @@ impl Errand for KeepErrand {
 
     fn tell(self: Box<Self>, result: Result<()>) {
         // An uploader that went away leaves a blob without a reference, which is swept.
-        let _ = self.reply.send(result);
+        let _ = self.reply.send(result.map(|()| self.kept));
     }
 }

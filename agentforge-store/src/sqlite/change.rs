@@ -3,7 +3,7 @@
 use agentforge_core::{
     context::CallContext,
     error::{Error, Result},
-    store::{Applied, AuditDraft, Change, ChangeSet, Receipt},
+    store::{Applied, Change, ChangeSet, Receipt, UnlinkedAuditEntry},
 };
 use tokio::sync::oneshot;
 
@@ -14,12 +14,12 @@ use super::{
 };
 use crate::sql::{
     Statements,
-    change::{Outcome, Plan, Step},
+    change::{Expected, Outcome, Plan, Step},
     template::Statement,
 };
 
 /// Why a statement, a change or a set did not happen.
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     /// The set is to blame; others go on.
     Refused(Error),
     /// The connection or the file is to blame; the whole transaction is lost.
@@ -64,7 +64,7 @@ impl Pending {
         reply: oneshot::Sender<Result<Receipt>>,
     ) -> Result<Self> {
         set.check()?;
-        let plans = set.changes.iter().map(|change| sql.plan(cx, change)).collect::<Result<_>>()?;
+        let plans = sql.plans(cx, &set)?;
         Ok(Self { cx: cx.clone(), set, plans, reply, answer: None })
     }
 
@@ -90,7 +90,12 @@ impl Pending {
     /// Whether a worker may have something to claim once it is committed.
     pub(super) fn wakes(&self) -> bool {
         let applied = matches!(&self.answer, Some(Ok(receipt)) if !receipt.replayed);
-        let touches = |change: &Change| matches!(change, Change::Enqueue { .. } | Change::Dequeue { .. });
+        let touches = |change: &Change| {
+            matches!(
+                change,
+                Change::Enqueue { .. } | Change::Dequeue { .. } | Change::Emit { .. } | Change::Post { .. }
+            )
+        };
         applied && self.set.changes.iter().any(touches)
     }
 
@@ -125,13 +130,18 @@ pub(super) fn unfold(
 ) -> Result<Unfolded> {
     Ok(match plan {
         Plan::Steps(steps, outcome) => Unfolded { steps: steps.clone(), outcome: *outcome },
-        Plan::Link(draft) => link(sql, cx, draft, chains)?,
+        Plan::Link(entry) => link(sql, cx, entry, chains)?,
         Plan::Bury => Unfolded { steps: Vec::new(), outcome: Outcome::Known(Applied::Done) },
     })
 }
 
-fn link(sql: &Statements, cx: &CallContext, draft: &AuditDraft, chains: &mut Chains) -> Result<Unfolded> {
-    let entry = chains.link(cx, draft.clone());
+fn link(
+    sql: &Statements,
+    cx: &CallContext,
+    entry: &UnlinkedAuditEntry,
+    chains: &mut Chains,
+) -> Result<Unfolded> {
+    let entry = chains.link(cx.tenant(), entry.clone());
     let step = sql.audit.write(cx.tenant(), &entry)?;
     Ok(Unfolded { steps: vec![step], outcome: Outcome::Known(Applied::Done) })
 }
@@ -141,7 +151,8 @@ impl Unfolded {
     pub(super) fn applied(&self, came: &[&Came]) -> Option<Applied> {
         let as_expected = self.steps.len() == came.len()
             && self.steps.iter().zip(came).all(|(step, came)| came.is(step.expected));
-        let last = || came.last().map(|came| came.number()).unwrap_or_default();
+        let given = || self.steps.iter().zip(came).rfind(|(step, _)| step.expected == Expected::Row);
+        let last = || given().map(|(_, came)| came.number()).unwrap_or_default();
         as_expected.then(|| match self.outcome {
             Outcome::Known(applied) => applied,
             Outcome::Given(make) => make(u64::try_from(last()).unwrap_or_default()),

@@ -1,6 +1,10 @@
 //! Counters in a file.
 
-use agentforge_core::{context::CallContext, error::Result, store::Counters};
+use agentforge_core::{
+    context::CallContext,
+    error::Result,
+    store::{Counters, check_counter_keys},
+};
 use async_trait::async_trait;
 
 use super::{SqliteStore, row};
@@ -8,6 +12,7 @@ use super::{SqliteStore, row};
 #[async_trait]
 impl Counters for SqliteStore {
     async fn values(&self, cx: &CallContext, keys: &[&str]) -> Result<Vec<i64>> {
+        check_counter_keys(keys)?;
         let mut values = Vec::with_capacity(keys.len());
         for key in keys {
             let found =

@@ -6,7 +6,7 @@ use agentforge_core::{
     context::CallContext,
     error::{Error, Result},
     id::TenantId,
-    store::{Claim, ClaimRequest, Dispatch, DispatchKind},
+    store::{Claim, ClaimRequest, Dispatch, DispatchKind, check_kinds},
     time::Timestamp,
 };
 use async_trait::async_trait;
@@ -26,6 +26,7 @@ const LOOK: Duration = Duration::from_millis(40);
 impl Dispatch for SqliteStore {
     async fn claim(&self, cx: &CallContext, request: &ClaimRequest) -> Result<Vec<Claim>> {
         require_platform(cx)?;
+        check_kinds(&request.kinds)?;
         // An idle worker never takes the write lock.
         if self.next_due(cx, &request.kinds).await?.is_none_or(|due| due > cx.now()) {
             return Ok(Vec::new());
@@ -37,6 +38,7 @@ impl Dispatch for SqliteStore {
 
     async fn wait(&self, cx: &CallContext, kinds: &[DispatchKind]) -> Result<()> {
         require_platform(cx)?;
+        check_kinds(kinds)?;
         let cancelled = pin!(cx.cancellation().cancelled());
         let expired = async {
             match cx.deadline() {

@@ -2,18 +2,7 @@
 
 use agentforge_core::error::{Error, ErrorKind};
 
-use crate::sql::refusal;
-
-/// What a statement broke, as far as the caller of a change can be told which.
-#[derive(Debug)]
-pub(super) enum Constraint {
-    /// A unique key of a table, by its fields.
-    Unique { table: String, fields: String },
-    /// A reference, in either direction.
-    Reference,
-    /// Another rule, for example a number that no longer fits.
-    Other,
-}
+use crate::sql::{explain::Constraint, refusal};
 
 mod code {
     //! Result codes of SQLite; the lower byte is the primary one.

@@ -3,7 +3,11 @@
 //! The file itself is read through SQLite alone: closing it any other way would drop the locks that another store of
 //! this process holds on it, which is how POSIX locks are.
 
-use std::{fs, io::ErrorKind as IoErrorKind, path::Path};
+use std::{
+    fs,
+    io::{ErrorKind as IoErrorKind, Read},
+    path::Path,
+};
 
 use agentforge_core::error::{Error, ErrorKind, Result};
 use sqlx::{ConnectOptions, Connection, Row, sqlite::SqliteConnectOptions};
@@ -32,6 +36,7 @@ pub(super) async fn inspect(path: &Path) -> Result<Found> {
         Ok(found) if found.len() == 0 => Ok(Found::Nothing),
         // SQLite itself takes a file of one byte for an empty one.
         Ok(found) if found.len() < SMALLEST => Err(no_database(path)),
+        Ok(_) if is_half_made(path) => Ok(Found::Nothing),
         Ok(_) => look_inside(path).await,
         Err(error) if matches!(error.kind(), IoErrorKind::NotFound | IoErrorKind::NotADirectory) => {
             check_folder(path).map(|()| Found::Nothing)
@@ -40,10 +45,27 @@ pub(super) async fn inspect(path: &Path) -> Result<Found> {
     }
 }
 
-async fn look_inside(path: &Path) -> Result<Found> {
+/// Whether there is a log beside the file. Without one it can be read as it is, so that the look leaves nothing beside it.
+pub(super) fn has_log(path: &Path) -> bool {
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
-    let logged = fs::metadata(&log).is_ok_and(|log| log.len() > 0);
+    fs::metadata(&log).is_ok_and(|log| log.len() > 0)
+}
+
+/// Whether the first transaction of a database was cut off. Its journal says that there was nothing before, and SQLite
+/// makes the file empty again as soon as somebody opens it for writing; for reading it refuses.
+fn is_half_made(path: &Path) -> bool {
+    const BEGIN: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+    let mut journal = path.as_os_str().to_owned();
+    journal.push("-journal");
+    let mut head = [0; 20];
+    let read = fs::File::open(&journal).and_then(|mut journal| journal.read_exact(&mut head));
+    // Behind the mark, the number of records and a random number stands how many pages there were.
+    read.is_ok() && head.starts_with(&BEGIN) && head.ends_with(&[0; 4])
+}
+
+async fn look_inside(path: &Path) -> Result<Found> {
+    let logged = has_log(path);
     // Without a log the file is read as it is, so that the look leaves nothing beside it.
     let options = SqliteConnectOptions::new().filename(path).read_only(true).immutable(!logged);
     let during = |error| {

@@ -1,6 +1,9 @@
 //! Brings the tables of a file to this version: embedded, numbered, checksummed, forward only, in one transaction.
 
-use std::{collections::HashMap, path::Path};
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
 
 use agentforge_core::{
     context::{CallContext, Randomness},
@@ -12,7 +15,10 @@ use bytes::Bytes;
 use sqlx::{Row, SqliteConnection};
 
 use super::{error::translate, inspect::corrupt, row, run};
-use crate::sql::{Statements, ddl, program::Program};
+use crate::{
+    migration::{MigrationPlan, MigrationStep},
+    sql::{Statements, ddl, program::Program},
+};
 
 /// Marks a file as ours: `AFst` in its header.
 pub(super) const PROGRAM: u32 = 0x4146_7374;
@@ -35,6 +41,8 @@ const MIGRATIONS: &[Migration] = &[Migration {
 /// The key of the secret that signs cursors.
 const CURSOR_KEY: &str = "cursor_key";
 const CURSOR_KEY_ID: u32 = 1;
+/// The key of the list of what migrations made, with the hash of each.
+const SCHEMA: &str = "schema";
 
 fn newest() -> u32 {
     MIGRATIONS.last().map_or(0, |migration| migration.number)
@@ -76,6 +84,42 @@ pub(super) async fn migrate(
     done
 }
 
+/// What is to be done where nothing is.
+pub(super) fn whole_plan(sql: &Statements, host: &[&'static CollectionSpec]) -> MigrationPlan {
+    steps(sql, 0, host)
+}
+
+/// What is still to be done to a file. Fails where bringing it up would.
+pub(super) async fn plan_of(
+    connection: &mut SqliteConnection,
+    sql: &Statements,
+    host: &[&'static CollectionSpec],
+    path: &Path,
+) -> Result<MigrationPlan> {
+    let mut file = File { connection, sql, path };
+    let version = file.version().await?;
+    check_version(path, version)?;
+    file.check_migrations().await?;
+    file.check_schema().await?;
+    let missing = file.missing(host).await?;
+    Ok(steps(sql, version, &missing))
+}
+
+fn steps(sql: &Statements, version: u32, host: &[&'static CollectionSpec]) -> MigrationPlan {
+    let numbered = MIGRATIONS.iter().filter(|migration| migration.number > version);
+    let numbered = numbered.map(|migration| MigrationStep {
+        number: Some(migration.number),
+        name: migration.name.to_owned(),
+        sql: migration.sql.to_owned(),
+    });
+    let host = host.iter().map(|spec| MigrationStep {
+        number: None,
+        name: spec.name.to_owned(),
+        sql: ddl::collection(sql.dialect, &sql.catalog, spec),
+    });
+    MigrationPlan { steps: numbered.chain(host).collect() }
+}
+
 struct File<'a> {
     connection: &'a mut SqliteConnection,
     sql: &'a Statements,
@@ -103,6 +147,7 @@ impl File<'_> {
             return Ok(None);
         }
         self.check_migrations().await?;
+        self.check_schema().await?;
         if !self.missing(host).await?.is_empty() {
             return Ok(None);
         }
@@ -120,6 +165,7 @@ impl File<'_> {
         check_version(self.path, version)?;
         if version > 0 {
             self.check_migrations().await?;
+            self.check_schema().await?;
         }
         for migration in MIGRATIONS.iter().filter(|migration| migration.number > version) {
             let mut program = Program::default();
@@ -145,6 +191,7 @@ impl File<'_> {
             program.push(&self.sql.meta.keep_host_collection(spec.name, checksum, cx.now())?);
             run::program(self.connection, program).await.map_err(translate)?;
         }
+        self.keep_schema().await?;
         let cursors = self.cursors().await?;
         cursors.ok_or_else(|| corrupt(self.path, "has lost its keys; restore it from a backup"))
     }
@@ -167,6 +214,50 @@ impl File<'_> {
         let Some(found) = found else { return Ok(None) };
         let secret: Option<[u8; 32]> = row::bytes(&found, 0)?.try_into().ok();
         Ok(secret.map(|secret| CursorKey::new(CURSOR_KEY_ID, secret)))
+    }
+
+    /// What migrations made, by name: tables, indexes, views and triggers.
+    async fn schema(&mut self) -> Result<BTreeMap<String, Digest>> {
+        let rows = sqlx::query("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL")
+            .fetch_all(&mut *self.connection)
+            .await
+            .map_err(translate)?;
+        let named = rows.iter().map(|row| {
+            let sql = row::text(row, 1)?;
+            Ok((row::text(row, 0)?, Digest::of_bytes(sql.as_bytes())))
+        });
+        named.collect()
+    }
+
+    /// Keeps what is there now, to be compared when the file is opened.
+    async fn keep_schema(&mut self) -> Result<()> {
+        let mut text = String::new();
+        for (name, digest) in self.schema().await? {
+            text.push_str(&format!("{name} {digest}\n"));
+        }
+        let mut program = Program::default();
+        program.push(&self.sql.meta.replace_value(SCHEMA, Bytes::from(text))?);
+        run::program(self.connection, program).await.map(drop).map_err(translate)
+    }
+
+    /// Fails when something that migrations made is gone or was changed. What others added is none of our affair.
+    async fn check_schema(&mut self) -> Result<()> {
+        let kept = run::first(self.connection, self.sql.meta.value(SCHEMA)?).await.map_err(translate)?;
+        let Some(kept) = kept else { return Ok(()) };
+        let kept = String::from_utf8(row::bytes(&kept, 0)?).unwrap_or_default();
+        let found = self.schema().await?;
+        for line in kept.lines() {
+            let Some((name, digest)) = line.split_once(' ') else { continue };
+            let why = match found.get(name) {
+                None => format!("has lost `{name}`, which its migrations made; restore it from a backup"),
+                Some(found) if found.to_string() != digest => {
+                    format!("has another `{name}` than its migrations made; restore it from a backup")
+                }
+                Some(_) => continue,
+            };
+            return Err(corrupt(self.path, &why).with("name", name));
+        }
+        Ok(())
     }
 
     /// Fails when a migration that ran is not the one that this version carries.
@@ -218,29 +309,13 @@ impl File<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, fs, path::PathBuf};
-
     use super::*;
-    use crate::sql::dialect::SQLITE;
+    use crate::sql::{dialect::SQLITE, evolve};
 
     #[test]
     fn the_committed_migration_is_what_the_declarations_say() {
-        let sql = Statements::new(SQLITE, &[]).unwrap();
-        let written = ddl::foundation(SQLITE, &sql.catalog);
-        let file = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .join("migrations")
-            .join(SQLITE.name())
-            .join("0001_foundation.sql");
-        if env::var_os("AGENTFORGE_BLESS").is_some_and(|bless| bless == "1") {
-            fs::write(&file, &written).unwrap();
-        }
-        let committed = fs::read_to_string(&file).unwrap();
-        assert!(
-            committed == written,
-            "{} differs from the declarations; run again with AGENTFORGE_BLESS=1 before the first release, \
-             write a new migration after it",
-            file.display()
-        );
+        let carried: Vec<_> = MIGRATIONS.iter().map(|migration| (migration.number, migration.name)).collect();
+        evolve::committed(SQLITE, &carried).unwrap();
     }
 
     #[test]

@@ -5,30 +5,36 @@
 
 mod alike;
 mod audit;
+mod backup;
 mod blobs;
 mod change;
 mod counters;
 mod dispatch;
 mod error;
 mod explain;
+#[cfg(feature = "host-transaction")]
+mod host;
+mod inbox;
 mod inspect;
 mod journal;
 mod migrate;
 mod open;
 mod outbox;
+mod portable;
 mod readers;
 mod record;
 mod row;
 mod run;
 mod segments;
 mod transaction;
+mod upkeep;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -41,8 +47,9 @@ use agentforge_core::{
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
+pub use self::backup::{Backup, Replace};
 use self::{error::closed, readers::Readers, writer::Job};
-use crate::sql::Statements;
+use crate::{migration::MigrationPlan, sql::Statements};
 
 /// What an acknowledged change survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,6 +94,7 @@ pub struct SqliteStore {
 }
 
 struct Shared {
+    path: PathBuf,
     readers: Readers,
     sql: Arc<Statements>,
     cursors: CursorKey,
@@ -114,6 +122,12 @@ impl SqliteStore {
         Ok(Self { shared: Arc::new(shared) })
     }
 
+    /// What [`SqliteStore::open`] would do to the tables of a file, without doing it: all of it for a path where nothing
+    /// is, nothing for a file of this version. Nothing is written and no file is made. Fails where opening would.
+    pub async fn plan(path: &Path, options: &SqliteOptions) -> Result<MigrationPlan> {
+        open::plan(path, options).await
+    }
+
     /// All ports of this store.
     pub fn stores(&self) -> Stores {
         let store = Arc::new(self.clone());
@@ -125,8 +139,16 @@ impl SqliteStore {
             counters: store.clone(),
             segments: store.clone(),
             audit: store.clone(),
-            outbox: store,
+            outbox: store.clone(),
+            inbox: store.clone(),
+            upkeep: store.clone(),
+            portable: store,
         }
+    }
+
+    /// The absolute path of the file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
     }
 
     /// Commits what waits, refuses what comes later, and closes the file. Closing twice is harmless.

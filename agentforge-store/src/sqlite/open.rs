@@ -21,13 +21,16 @@ use tokio::sync::{Notify, mpsc};
 use super::{
     Durability, Shared, SqliteOptions,
     error::{is_busy, is_unwritable, translate},
-    inspect::{Found, inspect, unwritable},
-    migrate::migrate,
+    inspect::{Found, has_log, inspect, unwritable},
+    migrate::{migrate, plan_of, whole_plan},
     readers::Readers,
     run,
     writer::{QUEUE, Writer},
 };
-use crate::sql::{Statements, dialect::SQLITE, program::Program};
+use crate::{
+    migration::MigrationPlan,
+    sql::{Statements, dialect::SQLITE, program::Program},
+};
 
 /// How many texts a connection keeps prepared.
 const PREPARED: usize = 256;
@@ -52,11 +55,10 @@ pub(super) async fn open(
     let found = inspect(&path).await?;
     let sql = Arc::new(Statements::new(SQLITE, options.collections)?);
     let (writing, reading) = (writing(&path, &options), reading(&path, &options));
-    let first = match found {
-        Found::Nothing => writing.clone().synchronous(SqliteSynchronous::Off),
-        Found::Store => writing.clone(),
-    };
-    let mut connection = connect(&path, &first, &options).await?;
+    let mut connection = connect(&path, &writing, &options).await?;
+    if found == Found::Nothing {
+        hurry(&mut connection).await?;
+    }
     let migrated = migrate(&mut connection, &sql, options.collections, &path, cx, random).await;
     let settled = match found {
         Found::Nothing if migrated.is_ok() => settle(&mut connection, options.durability).await,
@@ -75,6 +77,7 @@ pub(super) async fn open(
         Writer::new(writing.create_if_missing(false), connection, sql.clone(), queue, written.clone());
     let task = spawner.spawn("agentforge sqlite writer", Box::pin(writer.work()));
     Ok(Shared {
+        path,
         readers: Readers::new(reading, options.readers),
         sql,
         cursors,
@@ -82,6 +85,23 @@ pub(super) async fn open(
         written,
         task: Mutex::new(Some(task)),
     })
+}
+
+/// What opening would do to the tables.
+pub(super) async fn plan(path: &Path, options: &SqliteOptions) -> Result<MigrationPlan> {
+    let path = absolute(path).map_err(|error| {
+        Error::invalid(format!("`{}` is no path of a file", path.display())).caused_by(error)
+    })?;
+    let sql = Statements::new(SQLITE, options.collections)?;
+    if inspect(&path).await? == Found::Nothing {
+        return Ok(whole_plan(&sql, options.collections));
+    }
+    let reading = reading(&path, options).immutable(!has_log(&path));
+    let mut connection = reading.connect().await.map_err(translate)?;
+    let plan = plan_of(&mut connection, &sql, options.collections, &path).await;
+    // Nothing was written through it, so nothing can be lost.
+    let _ = connection.close().await;
+    plan
 }
 
 fn common(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
@@ -148,8 +168,15 @@ async fn connect(
     }
 }
 
-/// Brings a new file to the disk at once. Its tables were made without waiting for the disk at every step: until now
-/// nothing was acknowledged that could be lost, and a file that is lost half made counts as new.
+/// Makes the tables of a new file without waiting for the disk at every step. Only now: its first page, which says that
+/// there is a log, is on the disk, so that a file that is lost half made counts as new and not as damaged.
+async fn hurry(connection: &mut SqliteConnection) -> Result<()> {
+    let mut program = Program::default();
+    program.control("PRAGMA synchronous = OFF");
+    run::program(connection, program).await.map(drop).map_err(translate)
+}
+
+/// Brings a new file to the disk at once. Until now nothing was acknowledged that could be lost.
 async fn settle(connection: &mut SqliteConnection, durability: Durability) -> Result<()> {
     let mut program = Program::default();
     program.control(match durability {

@@ -53,6 +53,14 @@ impl Readers {
         .await
     }
 
+    /// A connection for reads that belong together, beside those that are lent.
+    pub(super) async fn own(&self, cx: &CallContext) -> Result<SqliteConnection> {
+        if self.permits.is_closed() {
+            return Err(closed());
+        }
+        cx.run(async { self.options.connect().await.map_err(translate) }).await
+    }
+
     /// A connection of one's own. One that is not given back, because its read failed or was dropped, is closed by
     /// its driver; the next read opens another.
     async fn connection(&self) -> Result<SqliteConnection> {

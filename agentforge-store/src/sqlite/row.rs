@@ -58,6 +58,12 @@ pub(super) fn digest(row: &SqliteRow, place: usize) -> Result<Digest> {
     bytes.try_into().map(Digest::from_bytes).map_err(|_| corrupt("hash"))
 }
 
+/// So many bytes, or none.
+pub(super) fn maybe_array<const N: usize>(row: &SqliteRow, place: usize) -> Result<Option<[u8; N]>> {
+    let bytes: Option<&[u8]> = get(row, place)?;
+    bytes.map(|bytes| bytes.try_into().map_err(|_| corrupt("salt"))).transpose()
+}
+
 pub(super) fn json<T: DeserializeOwned>(row: &SqliteRow, place: usize) -> Result<T> {
     let text: &str = get(row, place)?;
     serde_json::from_str(text).map_err(|error| {

@@ -14,6 +14,7 @@ use crate::sql::refusal;
 #[async_trait]
 impl Segments for SqliteStore {
     async fn manifest(&self, cx: &CallContext, index: &IndexKey) -> Result<Manifest> {
+        index.check()?;
         let found =
             self.shared.readers.first(cx, self.shared.sql.segments.manifest(cx.tenant(), index)?).await?;
         let Some(found) = found else { return Ok(Manifest::default()) };
@@ -21,6 +22,7 @@ impl Segments for SqliteStore {
     }
 
     async fn segment(&self, cx: &CallContext, index: &IndexKey, segment: SegmentId) -> Result<Bytes> {
+        index.check()?;
         let statement = self.shared.sql.segments.segment(cx.tenant(), index, segment)?;
         match self.shared.readers.first(cx, statement).await? {
             Some(found) => row::bytes(&found, 0).map(Bytes::from),

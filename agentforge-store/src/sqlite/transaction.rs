@@ -11,17 +11,17 @@ use async_trait::async_trait;
 use sqlx::SqliteConnection;
 
 use super::{
-    alike::{Alike, alike, copies, step_by_step},
+    alike::{Alike, alike, change_by_change, copies},
     audit::Chains,
     change::{Pending, Refusal, Unfolded, unfold},
     error::constraint,
-    explain::{bury, explain},
     row,
     run::{self, Came},
 };
 use crate::sql::{
     Statements,
     change::Plan,
+    explain::{bury, explain, unexplained},
     program::{PROGRAM_LIMIT, Program, pieces},
     template::Statement,
 };
@@ -55,6 +55,23 @@ pub(super) async fn commit(
         roll_back(connection).await;
     }
     result
+}
+
+/// Runs one set in a transaction that somebody else began and will end; the set then has its answer. On an error
+/// nothing of it is left, and the transaction is as usable as the connection.
+#[cfg(feature = "host-transaction")]
+pub(super) async fn join(
+    connection: &mut SqliteConnection,
+    sql: &Statements,
+    set: &mut Pending,
+) -> Result<(), sqlx::Error> {
+    let mut transaction = Transaction { connection, sql, chains: Chains::default(), begun: true };
+    let done = transaction.alone(set).await;
+    if done.is_err() {
+        // There is no savepoint when the database rolled back on its own, which is not worth a word.
+        let _ = transaction.control(&["ROLLBACK TO alone", "RELEASE alone"]).await;
+    }
+    done
 }
 
 async fn attempt(
@@ -189,9 +206,12 @@ impl Transaction<'_> {
                 let others = first.steps().count().saturating_sub(rows);
                 let (now, later) = rest.split_at(copies(rest.len(), rows, others));
                 rest = later;
-                let came = self.statements(&step_by_step(now), None).await?;
+                let (places, statements): (Vec<usize>, Vec<&Statement>) =
+                    change_by_change(now).into_iter().unzip();
+                let came = self.statements(&statements, None).await?;
                 for (place, set) in now.iter().enumerate() {
-                    let came: Vec<&Came> = came.iter().skip(place).step_by(now.len()).collect();
+                    let own = places.iter().zip(&came).filter(|(of, _)| **of == place);
+                    let came: Vec<&Came> = own.map(|(_, came)| came).collect();
                     let receipt = set.receipt(&came).ok_or_else(unexpected)?;
                     let Some(pending) = sets.get_mut(set.place) else { continue };
                     receipts.push(pending.keep_receipt(self.sql, &receipt)?);
@@ -282,12 +302,13 @@ impl Transaction<'_> {
                 }
             }
             if matches!(plan, Plan::Bury) {
-                bury(self.connection, self.sql, &set.cx, change).await?;
+                bury(&mut *self.connection, self.sql, &set.cx, change).await?;
             }
-            match unfolded.applied(&came.iter().collect::<Vec<_>>()) {
-                Some(done) => applied.push(done),
-                None => return Err(explain(self.connection, self.sql, &set.cx, change, broken).await),
-            }
+            let Some(done) = unfolded.applied(&came.iter().collect::<Vec<_>>()) else {
+                let reason = explain(&mut *self.connection, self.sql, &set.cx, change, broken).await?;
+                return Err(reason.unwrap_or_else(unexplained).into());
+            };
+            applied.push(done);
         }
         let receipt = Receipt { applied, replayed: false };
         run::one(self.connection, set.keep_receipt(self.sql, &receipt)?).await?;

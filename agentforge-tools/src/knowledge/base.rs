@@ -12,7 +12,7 @@ use agentforge_core::{
     message::Citation,
     record::{ChunkRecord, DocumentRecord, KnowledgeBaseRecord},
     security::{AuthorizerExt, Permission, Resource},
-    store::{Filter, MAX_PAGE, Query, RecordStoreExt, Stored},
+    store::{Filter, MAX_PAGE, Query, Record, RecordStoreExt, Stored},
 };
 use async_trait::async_trait;
 
@@ -163,7 +163,8 @@ impl KnowledgeBase {
         if cx.tenant() != self.tenant {
             return Err(Error::not_found("no such knowledge base; open it in the tenant of the call"));
         }
-        let resource = Resource { owner: self.record.owner };
+        let owner = Resource { owner: self.record.ownership.owner, ..Resource::TENANT };
+        let resource = owner.listed(KnowledgeBaseRecord::SPEC, self.record.id.as_uuid());
         self.bases.authorizer.require(cx, permission, &resource).await
     }
 

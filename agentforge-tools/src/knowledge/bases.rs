@@ -7,7 +7,7 @@ use agentforge_core::{
     error::{Error, ErrorKind, Result},
     id::KnowledgeBaseId,
     knowledge::TextIndex,
-    record::KnowledgeBaseRecord,
+    record::{KnowledgeBaseRecord, Ownership},
     security::{Authorizer, AuthorizerExt, Permission, Resource},
     store::{
         AuditDraft, Change, ChangeSet, Expect, Filter, MAX_PAGE, Query, Record, RecordStore, RecordStoreExt,
@@ -70,7 +70,7 @@ impl KnowledgeBases {
         let record = KnowledgeBaseRecord {
             id: KnowledgeBaseId::new(cx),
             name: name.to_owned(),
-            owner: cx.scope().person(),
+            ownership: Ownership::of(cx),
             fingerprint: self.fingerprint(),
         };
         let audit = AuditDraft::done(

@@ -6,7 +6,7 @@ use agentforge_core::{
     id::{ChunkId, DocumentId, KnowledgeBaseId},
     json::Digest,
     knowledge::IndexEntry,
-    record::{ChunkRecord, DocumentRecord},
+    record::{ChunkRecord, DocumentRecord, Ownership},
     security::Permission,
     store::{AuditDraft, Change, ChangeSet, Expect, Record, Stored},
     time::Timestamp,
@@ -109,6 +109,7 @@ impl Planned {
             sha256,
             text: text.to_owned(),
             chunks: i64::try_from(chunks.len()).unwrap_or(i64::MAX),
+            ownership: Ownership::of(cx),
         };
         Self { entries: chunks.iter().map(entry).collect(), document, chunks }
     }
@@ -137,8 +138,12 @@ impl Planned {
         let mut changes = ChangeSet::new(cx);
         if let Some(former) = former {
             changes.push(deletion(former));
+            // Another text is still the same thing to those who filed it.
+            let ownership = former.value.ownership.clone();
+            changes.push(Change::put(&DocumentRecord { ownership, ..document.clone() }, Expect::Absent)?);
+        } else {
+            changes.push(Change::put(document, Expect::Absent)?);
         }
-        changes.push(Change::put(document, Expect::Absent)?);
         for chunk in &self.chunks {
             changes.push(Change::put(chunk, Expect::Absent)?);
         }

@@ -142,7 +142,7 @@ async fn deciding_twice_is_a_conflict_and_a_viewer_decides_nothing() {
     let workspace = forge.workspace();
     let run = workspace.run(&agent(&model, &shredder), "Remove a.txt").await.unwrap();
     let viewer = workspace.identity().add_user("Vera", &["viewer"]).await.unwrap();
-    let viewer = forge.enter(workspace.context().tenant(), Principal::user(viewer)).unwrap();
+    let viewer = forge.enter(workspace.context().tenant(), Principal::user(viewer)).await.unwrap();
     let id = run.waiting_for[0];
     assert_eq!(viewer.approvals().approve(id).await.unwrap_err().kind(), ErrorKind::Denied);
     let decided = workspace.approvals().approve(id).await.unwrap();
@@ -236,7 +236,7 @@ async fn an_agent_never_exceeds_its_invoker() {
     let forge = Forge::open("memory:").await.unwrap();
     let workspace = forge.workspace();
     let member = workspace.identity().add_user("Max", &["member"]).await.unwrap();
-    let member = forge.enter(workspace.context().tenant(), Principal::user(member)).unwrap();
+    let member = forge.enter(workspace.context().tenant(), Principal::user(member)).await.unwrap();
     for (who, calls) in [(&member, 0), (&workspace, 1)] {
         let model = ScriptedModel::new().call("wipe", json!({})).say("ok");
         let agent = Agent::builder("wiper", Arc::new(model)).tool(tool()).build().unwrap();
@@ -245,7 +245,7 @@ async fn an_agent_never_exceeds_its_invoker() {
         assert_eq!(wiped.calls().len(), calls, "{:?}", run.messages);
     }
     let viewer = workspace.identity().add_user("Vera", &["viewer"]).await.unwrap();
-    let viewer = forge.enter(workspace.context().tenant(), Principal::user(viewer)).unwrap();
+    let viewer = forge.enter(workspace.context().tenant(), Principal::user(viewer)).await.unwrap();
     let agent = Agent::builder("wiper", Arc::new(ScriptedModel::new())).build().unwrap();
     assert_eq!(viewer.run(&agent, "hello").await.unwrap_err().kind(), ErrorKind::Denied);
     forge.close().await.unwrap();

@@ -14,12 +14,25 @@
 
 mod agent_crash;
 mod agents;
-#[cfg(all(feature = "testkit", feature = "sqlite"))]
+#[cfg(feature = "sqlite")]
+mod archive;
+#[cfg(all(feature = "checkpoint", feature = "sqlite"))]
+mod audit;
+#[cfg(feature = "testkit")]
 mod conformance;
+#[cfg(feature = "sqlite")]
+mod delivery;
 mod folder;
+mod identity;
+#[cfg(feature = "sqlite")]
+mod inbox;
 mod knowledge;
 mod opening;
 mod processes;
 mod quickstart;
 mod readme;
+mod records;
+mod secrets;
+mod seed;
+mod settings;
 mod tenants;

@@ -13,8 +13,8 @@ async fn one_tenant_sees_nothing_of_another() {
         let forge = forge.await.unwrap();
         let (acme, acme_owner) = forge.create_tenant("Acme", "acme").await.unwrap();
         let (beta, beta_owner) = forge.create_tenant("Beta", "beta").await.unwrap();
-        let acme = forge.enter(acme, Principal::user(acme_owner)).unwrap();
-        let beta_space = forge.enter(beta, Principal::user(beta_owner)).unwrap();
+        let acme = forge.enter(acme, Principal::user(acme_owner)).await.unwrap();
+        let beta_space = forge.enter(beta, Principal::user(beta_owner)).await.unwrap();
 
         let base = acme.knowledge("handbook").await.unwrap();
         base.add(acme.context(), "secret.md", "The secret number of Acme is 4711.").await.unwrap();
@@ -37,7 +37,7 @@ async fn one_tenant_sees_nothing_of_another() {
         assert_eq!(acme.runs().get(run.run).await.unwrap().state, RunState::Suspended);
 
         // A person of one tenant is nobody in another.
-        let stranger = forge.enter(beta, Principal::user(acme_owner)).unwrap();
+        let stranger = forge.enter(beta, Principal::user(acme_owner)).await.unwrap();
         let error = stranger.knowledge("handbook").await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied);
         forge.close().await.unwrap();
@@ -60,10 +60,10 @@ async fn the_platform_and_the_system_cannot_be_entered_by_a_host() {
     let forge = Forge::open("memory:").await.unwrap();
     let owner = forge.workspace().context().scope().principal().clone();
     let platform = agentforge::id::TenantId::PLATFORM;
-    assert_eq!(forge.enter(platform, owner).unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(forge.enter(platform, owner).await.unwrap_err().kind(), ErrorKind::Denied);
     let system = Principal::System { reason: "because".to_owned() };
     let tenant = forge.workspace().context().tenant();
-    assert_eq!(forge.enter(tenant, system).unwrap_err().kind(), ErrorKind::Denied);
+    assert_eq!(forge.enter(tenant, system).await.unwrap_err().kind(), ErrorKind::Denied);
     forge.close().await.unwrap();
 }
 
@@ -75,16 +75,16 @@ async fn people_do_what_their_roles_say_and_give_away_no_more() {
     let viewer = owner.identity().add_user("Vera", &["viewer"]).await.unwrap();
     let admin = owner.identity().add_user("Adam", &["admin"]).await.unwrap();
     assert!(owner.identity().add_user("Nobody", &["emperor"]).await.is_err());
-    let enter = |user| forge.enter(tenant, Principal::user(user)).unwrap();
+    let enter = async |user| forge.enter(tenant, Principal::user(user)).await.unwrap();
 
     let base = owner.knowledge("handbook").await.unwrap();
     base.add(owner.context(), "a.md", "Twenty-eight days of leave.").await.unwrap();
-    let viewer = enter(viewer);
+    let viewer = enter(viewer).await;
     assert!(base.add(viewer.context(), "b.md", "No.").await.is_err());
     assert_eq!(base.search(viewer.context(), &query("leave")).await.unwrap().len(), 1);
     assert_eq!(viewer.audit().verify().await.unwrap_err().kind(), ErrorKind::Denied);
 
-    let admin = enter(admin);
+    let admin = enter(admin).await;
     assert!(admin.identity().add_user("Mona", &["manager"]).await.is_ok());
     let error = admin.identity().add_user("Olga", &["owner"]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied, "an admin has not what an owner has, and cannot give it");

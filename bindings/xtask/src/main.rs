@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask test`, `lint` and `bench`. This file only picks one; each command is
+//! The project's own commands: `cargo xtask test`, `lint`, `bench` and `migration`. This file only picks one; each command is
 //! a module, and what they share (running programs, steps, the closing table) lies beside it.
 
 // A command-line program prints; the workspace forbids it to libraries.
@@ -11,6 +11,7 @@ mod counts;
 mod fixture;
 mod lint;
 mod metadata;
+mod migration;
 mod policy;
 mod report;
 mod step;
@@ -31,6 +32,9 @@ usage: cargo xtask <command>
   bench [area] [options] measure against peers and write benches/results/
                          --repeats N    interleaved repeats of every program (7)
                          --only NAME    this program alone, printed and not written; may be repeated
+  migration              write the first migration from the declarations, while nothing is released
+                         --name NAME    write the difference to the last one, once something is
+                         --release      freeze what there is
 
 With CI set in the environment, a step that was skipped but could be had counts as failed.";
 
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         "test" => test::run(&workspace, rest),
         "lint" => lint::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "migration" => migration::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");
             Ok(true)

@@ -50,7 +50,8 @@ async fn atomic(w: World) -> Outcome {
     let claim = claims.first().map_or(0, |claim| claim.epoch);
     let footprint = life::footprint(&["alpha"]);
     let before = Snapshot::take(&w.stores, &w.a, &footprint).await?;
-    let all = life::upheaval(&w.a, "alpha", claim);
+    let outbox = life::first_event(&w.stores, &w.a).await?;
+    let all = life::upheaval(&w.a, "alpha", claim, outbox);
     for kind in VARIANTS {
         ensure(all.iter().any(|change| variant_of(change) == *kind), format!("no sample of {kind}"))?;
     }

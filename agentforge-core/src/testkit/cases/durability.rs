@@ -41,10 +41,15 @@ async fn everything(w: World) -> Outcome {
     let claims = w.stores.dispatch.claim(&w.system, &claim_runs(10)).await?;
     let claim = claims.iter().find(|claim| claim.tenant == w.a.tenant());
     let claim = present("the claim of the first tenant", claim)?.epoch;
-    for change in life::upheaval(&w.a, "alpha", claim) {
+    let outbox = life::first_event(&w.stores, &w.a).await?;
+    for change in life::upheaval(&w.a, "alpha", claim, outbox) {
         w.apply(&w.a, [change]).await?;
     }
-    same("the verdict", w.stores.audit.verify(&w.a).await?, AuditVerdict::Intact { entries: 2 })?;
+    same(
+        "the verdict",
+        w.stores.audit.verify(&w.a).await?,
+        AuditVerdict::Intact { entries: 2, unlinked: 0 },
+    )?;
     let after = Snapshot::take(&w.stores, &w.a, &footprint).await?;
     let w = reopened(w).await?;
     Snapshot::take(&w.stores, &w.a, &footprint).await?.ensure_same_as(&after)

@@ -7,18 +7,24 @@ mod counter;
 mod cursor;
 mod dispatch;
 mod durability;
+mod inbox;
 mod journal;
 mod lease;
+mod limit;
 mod mailbox;
 mod outbox;
+mod portable;
 mod query;
 mod record;
 mod reference;
 mod segment;
 mod unique;
+mod upkeep;
 mod wait;
 mod wall;
+mod words;
 
+pub(super) use self::portable::unmoved;
 use super::Case;
 
 /// Makes cases of async functions that take a [`World`](super::world::World).
@@ -47,7 +53,9 @@ pub fn store_cases() -> Vec<Case> {
         unique::cases(),
         reference::cases(),
         query::cases(),
+        words::cases(),
         cursor::cases(),
+        limit::cases(),
         change::cases(),
         journal::cases(),
         lease::cases(),
@@ -58,8 +66,11 @@ pub fn store_cases() -> Vec<Case> {
         dispatch::cases(),
         wait::cases(),
         outbox::cases(),
+        inbox::cases(),
         audit::cases(),
+        portable::cases(),
         durability::cases(),
+        upkeep::cases(),
         wall::cases(),
     ];
     areas.into_iter().flatten().collect()

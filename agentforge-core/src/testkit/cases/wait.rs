@@ -1,9 +1,11 @@
 //! Waiting for work: woken by what this process writes, by the clock, by cancellation, and at once when work is due.
 
 use futures::future::join;
+use serde_json::json;
 
 use crate::{
     context::CallContext,
+    event::Event,
     store::{Change, DispatchKind},
     testkit::{
         check::{Outcome, ensure},
@@ -16,6 +18,8 @@ use crate::{
 super::cases! {
     "wait.ends_at_once_when_work_is_due" => already_due,
     "wait.ends_when_work_comes" => comes,
+    "wait.ends_when_an_event_comes" => event,
+    "wait.ends_when_a_request_comes" => request,
     "wait.ends_when_the_instant_comes" => instant,
     "wait.ends_when_a_claim_runs_out" => hold_ends,
     "wait.ends_with_the_call" => cancelled,
@@ -29,7 +33,7 @@ fn enqueue(due: Timestamp) -> Change {
 /// Waits beside what ought to wake it.
 async fn woken_by(w: &World, cx: &CallContext, what: &str, cause: impl Future<Output = Outcome>) -> Outcome {
     let (watchdog, cx) = Watchdog::over(cx);
-    let kinds = [DispatchKind::RUN];
+    let kinds = [DispatchKind::RUN, DispatchKind::OUTBOX, DispatchKind::INBOX];
     // The cause runs after the wait has begun: `join` polls in order, and the first poll of a wait registers it.
     let (_, caused) = join(w.stores.dispatch.wait(&cx, &kinds), cause).await;
     caused?;
@@ -44,6 +48,24 @@ async fn already_due(w: World) -> Outcome {
 async fn comes(w: World) -> Outcome {
     woken_by(&w, &w.system, "work that comes", async {
         w.apply(&w.a, [enqueue(w.clock.now())]).await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn event(w: World) -> Outcome {
+    let event = Event::new(&w.a, "thing.happened", json!(1));
+    woken_by(&w, &w.system, "an event", async {
+        w.apply(&w.a, [Change::Emit { key: "k".to_owned(), event }]).await?;
+        Ok(())
+    })
+    .await
+}
+
+async fn request(w: World) -> Outcome {
+    let post = Change::Post { key: "k".to_owned(), process: "p".to_owned(), input: json!(1), user: None };
+    woken_by(&w, &w.system, "a request", async {
+        w.apply(&w.a, [post]).await?;
         Ok(())
     })
     .await

@@ -9,7 +9,7 @@ use crate::{
     context::CallContext,
     error::ErrorKind,
     id::TenantId,
-    store::{Change, DispatchKind, Stores},
+    store::{Change, DispatchKind, Retention, Stores},
     testkit::{
         Failure,
         check::{Outcome, ensure, present, refused, same},
@@ -31,7 +31,7 @@ const ALPHA: &str = "alpha";
 /// The tenant that does everything.
 const BETA: &str = "beta";
 /// The sections of a furnished tenant's snapshot that show its name; fewer means that a reader does not see its own.
-const SECTIONS: usize = 22;
+const SECTIONS: usize = 23;
 
 async fn strangers_reads(w: World) -> Outcome {
     let footprint = life::footprint(&[ALPHA, BETA]);
@@ -61,7 +61,8 @@ async fn twins(w: World) -> Outcome {
     beta.ensure_shows(BETA, SECTIONS)?;
 
     let (claim_a, claim_b) = claim_both(&w, &stores).await?;
-    let upheaval = life::upheaval(&w.b, BETA, claim_b);
+    let outbox = life::first_event(&stores, &w.b).await?;
+    let upheaval = life::upheaval(&w.b, BETA, claim_b, outbox);
     ensure_complete(&w.b, &upheaval)?;
     for change in upheaval {
         let kind = variant_of(&change);
@@ -78,6 +79,16 @@ async fn twins(w: World) -> Outcome {
         .await?;
     w.clock.advance(MINUTE);
     ensure_due(&w, &stores, vec![(w.a.tenant(), life::due_work()), (w.b.tenant(), id(life::LATER))]).await?;
+
+    w.clock.advance(MINUTE * 60 * 24 * 365);
+    stores.upkeep.sweep(&w.b, &Retention::default()).await?;
+    guard.unchanged("sweeping the other tenant").await?;
+    let mover = w.system.enter_tenant(w.b.tenant())?;
+    let pulled = super::portable::pull(&stores, &mover, 2).await?;
+    stores.upkeep.purge(&mover, w.b.tenant()).await?;
+    guard.unchanged("purging the other tenant").await?;
+    super::portable::push(&stores, &mover, &pulled).await?;
+    guard.unchanged("bringing the other tenant back").await?;
 
     let never = person(&w.clock, 3)?;
     let nobody = Snapshot::take(&stores, &never, &footprint).await?;

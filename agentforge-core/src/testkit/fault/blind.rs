@@ -4,17 +4,19 @@ use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::{
     context::CallContext,
     error::Result,
-    id::RunId,
+    id::{RunId, TenantId},
     json::Digest,
     store::{
-        AuditEntry, AuditLog, AuditQuery, AuditVerdict, BlobRef, Blobs, ByteStream, ChangeSet,
-        CollectionSpec, Counters, IndexKey, Journal, JournalRow, Lease, Manifest, Outbox, OutboxRow, Page,
-        Query, RawRecord, Receipt, RecordStore, SegmentId, Segments, Signal, Stores, Timer,
+        AuditEntry, AuditLog, AuditQuery, AuditVerdict, BlobEntry, BlobRef, Blobs, ByteStream, ChangeSet,
+        CollectionSpec, Counters, Inbox, InboxRow, IndexKey, Journal, JournalRow, Lease, Manifest, Outbox,
+        OutboxRow, Page, Portable, PortableReader, PortableTable, PortableWritten, Query, RawRecord, Receipt,
+        RecordStore, Retention, SegmentId, Segments, Signal, Stores, Swept, Timer, Upkeep,
     },
 };
 
@@ -28,7 +30,10 @@ pub(super) fn stores(inner: Stores) -> Stores {
         counters: blind.clone(),
         segments: blind.clone(),
         audit: blind.clone(),
-        outbox: blind,
+        outbox: blind.clone(),
+        inbox: blind.clone(),
+        upkeep: blind.clone(),
+        portable: blind,
     }
 }
 
@@ -101,6 +106,24 @@ impl Blobs for Blind {
     async fn get(&self, cx: &CallContext, sha256: Digest) -> Result<ByteStream> {
         self.inner.blobs.get(self.reader(cx), sha256).await
     }
+
+    async fn entry(&self, cx: &CallContext, sha256: Digest) -> Result<Option<BlobEntry>> {
+        self.inner.blobs.entry(self.reader(cx), sha256).await
+    }
+
+    async fn register(
+        &self,
+        cx: &CallContext,
+        sha256: Digest,
+        size: u64,
+        content: Uuid,
+    ) -> Result<BlobEntry> {
+        self.inner.blobs.register(cx, sha256, size, content).await
+    }
+
+    async fn registered(&self, cx: &CallContext, contents: &[Uuid]) -> Result<Vec<Uuid>> {
+        self.inner.blobs.registered(self.reader(cx), contents).await
+    }
 }
 
 #[async_trait]
@@ -140,5 +163,50 @@ impl AuditLog for Blind {
 impl Outbox for Blind {
     async fn rows(&self, cx: &CallContext, after: Option<u64>, limit: u32) -> Result<Vec<OutboxRow>> {
         self.inner.outbox.rows(self.reader(cx), after, limit).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Inbox for Blind {
+    async fn rows(&self, cx: &CallContext, limit: u32) -> Result<Vec<InboxRow>> {
+        self.inner.inbox.rows(self.reader(cx), limit).await
+    }
+
+    async fn row(&self, cx: &CallContext, id: Uuid) -> Result<Option<InboxRow>> {
+        self.inner.inbox.row(self.reader(cx), id).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Upkeep for Blind {
+    async fn sweep(&self, cx: &CallContext, retention: &Retention) -> Result<Swept> {
+        self.inner.upkeep.sweep(cx, retention).await
+    }
+
+    async fn purge(&self, cx: &CallContext, tenant: TenantId) -> Result<u64> {
+        self.inner.upkeep.purge(cx, tenant).await
+    }
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods)]
+impl Portable for Blind {
+    fn tables(&self) -> Vec<PortableTable> {
+        self.inner.portable.tables()
+    }
+
+    async fn reader(&self, cx: &CallContext) -> Result<Box<dyn PortableReader>> {
+        self.inner.portable.reader(cx).await
+    }
+
+    async fn write(
+        &self,
+        cx: &CallContext,
+        table: &PortableTable,
+        rows: Vec<Value>,
+    ) -> Result<PortableWritten> {
+        self.inner.portable.write(cx, table, rows).await
     }
 }

@@ -35,6 +35,10 @@ pub enum Fault {
     IgnoresHolds,
     /// The last record of a page that has a next one is lost.
     LosesPageEnds,
+    /// What was taken stays in the inbox.
+    KeepsRequests,
+    /// What was delivered stays in the outbox.
+    KeepsDelivered,
 }
 
 impl Fault {
@@ -48,6 +52,8 @@ impl Fault {
         Fault::IgnoresLimits,
         Fault::IgnoresHolds,
         Fault::LosesPageEnds,
+        Fault::KeepsRequests,
+        Fault::KeepsDelivered,
     ];
 
     /// What the fault is known by.
@@ -61,6 +67,8 @@ impl Fault {
             Self::IgnoresLimits => "ignores_limits",
             Self::IgnoresHolds => "ignores_holds",
             Self::LosesPageEnds => "loses_page_ends",
+            Self::KeepsRequests => "keeps_requests",
+            Self::KeepsDelivered => "keeps_delivered",
         }
     }
 
@@ -92,6 +100,8 @@ impl Fault {
                 &["dispatch.a_claim_is_exclusive_until_its_hold_ends", "dispatch.claims_at_once_never_share"]
             }
             Self::LosesPageEnds => &["queries.agree_with_the_reference"],
+            Self::KeepsRequests => &["inbox.a_taken_one_never_comes_back"],
+            Self::KeepsDelivered => &["outbox.what_was_delivered_is_gone", "outbox.no_place_comes_twice"],
         }
     }
 

@@ -58,6 +58,8 @@ impl Faulty {
                 *expect = Expect::Anything;
             }
             (Fault::IgnoresLimits, Change::Count { limit, .. }) => *limit = None,
+            (Fault::KeepsDelivered, Change::Delivered { seq }) => *seq = u64::MAX,
+            (Fault::KeepsRequests, Change::TakeInbox { key }) => key.insert(0, '?'),
             (Fault::IgnoresEpochs, Change::Append { run, epoch, .. }) => {
                 *epoch = self.inner.journal.lease(cx, *run).await?.map_or(*epoch, |lease| lease.epoch);
             }

@@ -35,6 +35,7 @@ pub(super) const THINGS: &CollectionSpec = &CollectionSpec {
         FieldSpec::new("size", FieldKind::Int),
     ],
     unique: &[UniqueSpec { fields: &["name"] }],
+    search: &["name"],
     indexes: &[
         IndexSpec { fields: &["state", "created_at"] },
         IndexSpec { fields: &["size"] },

@@ -1,11 +1,13 @@
 //! What happens to a set does not depend on which others it is committed with.
 
+use std::collections::BTreeSet;
+
 use agentforge_core::{
     error::ErrorKind,
     id::ChangeSetId,
     store::{
-        AuditDraft, AuditLog, AuditQuery, AuditVerdict, Change, ChangeSet, Expect, Filter, Journal,
-        JournalEntry, Query, RecordStore,
+        AuditDraft, AuditLog, AuditQuery, AuditVerdict, Change, ChangeSet, DispatchKind, Expect, Filter,
+        Journal, JournalEntry, Query, RecordStore,
     },
 };
 use futures::future::{join_all, poll_immediate};
@@ -44,7 +46,7 @@ async fn one_refused_set_takes_no_other_along() {
     }
     let query = Query::new(Filter::True).limit(1).counted();
     assert_eq!(store.query(&house.cx, THINGS, &query).await.unwrap().total, Some(181));
-    assert_eq!(store.verify(&house.cx).await.unwrap(), AuditVerdict::Intact { entries: 90 });
+    assert_eq!(store.verify(&house.cx).await.unwrap(), AuditVerdict::Intact { entries: 90, unlinked: 0 });
     let entries = store.entries(&house.cx, &AuditQuery::default()).await.unwrap();
     assert_eq!(entries[0].draft.detail, json!({ "ratio": 0.1 + 0.2 }));
     store.close().await.unwrap();
@@ -60,6 +62,38 @@ async fn a_set_that_comes_twice_at_once_is_applied_once() {
     assert_eq!(answers.iter().filter(|receipt| !receipt.replayed).count(), 1);
     assert!(answers.iter().all(|receipt| receipt.version(0) == Some(1)));
     store.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_erased_detail_is_not_in_the_file_any_more() {
+    let house = House::new();
+    let store = house.open().await.unwrap();
+    // The first lies among others on a page, the second fills pages of its own.
+    let details = ["the short secret".to_owned(), "the long secret ".repeat(2_000)];
+    let mut set = ChangeSet::new(&house.cx);
+    for (number, text) in details.iter().enumerate() {
+        set.push(Change::Audit(AuditDraft::done("a:b", "c", number, json!({ "text": text }))));
+        set.push(audited(number as u128));
+    }
+    store.apply(&house.cx, set).await.unwrap();
+    store.close().await.unwrap();
+    let secrets = || {
+        let found: Vec<String> = house.files();
+        let bytes = found.iter().map(|name| std::fs::read(house.folder.path().join(name)).unwrap());
+        let text = String::from_utf8_lossy(&bytes.collect::<Vec<_>>().concat()).into_owned();
+        (text.matches("short secret").count(), text.matches("long secret").count())
+    };
+    let (short, long) = secrets();
+    assert!(short > 0 && long > 0, "they are not there to begin with");
+
+    let store = house.open().await.unwrap();
+    for seq in [0, 2] {
+        let erase = ChangeSet::new(&house.cx).with(Change::EraseAuditDetail { seq });
+        store.apply(&house.cx, erase).await.unwrap();
+    }
+    assert_eq!(store.verify(&house.cx).await.unwrap(), AuditVerdict::Intact { entries: 4, unlinked: 0 });
+    store.close().await.unwrap();
+    assert_eq!(secrets(), (0, 0));
 }
 
 #[tokio::test]
@@ -154,5 +188,20 @@ async fn long_journals_are_appended_whole() {
     store.apply(&house.cx, ChangeSet::new(&house.cx).with(append)).await.unwrap();
     let rows = store.rows(&house.cx, run(1), 0, 1_000).await.unwrap();
     assert!(rows.iter().enumerate().all(|(place, row)| row.seq == place as u64) && rows.len() == 200);
+    store.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sets_that_make_the_same_row_due_at_once_get_an_epoch_each() {
+    let house = House::new();
+    let store = house.open().await.unwrap();
+    let due = |_| {
+        let enqueue = Change::Enqueue { kind: DispatchKind::RUN, id: id(7), due: house.cx.now() };
+        store.apply(&house.cx, ChangeSet::new(&house.cx).with(enqueue))
+    };
+    let receipts = join_all((0..64).map(due)).await;
+    let epochs: BTreeSet<u64> =
+        receipts.into_iter().map(|receipt| receipt.unwrap().epoch(0).unwrap()).collect();
+    assert_eq!(epochs.len(), 64);
     store.close().await.unwrap();
 }

@@ -8,6 +8,7 @@ mod machine;
 mod program;
 mod results;
 mod sample;
+mod store;
 mod table;
 mod weight;
 
@@ -19,6 +20,8 @@ use crate::workspace::Workspace;
 
 /// The area that has no peers.
 const WEIGHT: &str = "weight";
+/// The area whose peer is SQL by hand, in our own program.
+const STORE: &str = "store";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -31,6 +34,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool, S
     let options = Options::parse(arguments)?;
     if options.area == WEIGHT || options.area.is_empty() && options.only.is_empty() {
         weight::run(workspace)?;
+    }
+    if options.area == STORE || options.area.is_empty() && options.only.is_empty() {
+        store::run(workspace, &options.only)?;
     }
     for area in AREAS.iter().filter(|area| options.area.is_empty() || area.name == options.area) {
         measure(workspace, area, &options)?;
@@ -88,12 +94,12 @@ impl Options {
                         .filter(|count| *count > 0)
                         .ok_or_else(|| format!("--repeats {count}: give a number from 1 on"))?;
                 }
-                WEIGHT => WEIGHT.clone_into(&mut options.area),
+                own @ (WEIGHT | STORE) => own.clone_into(&mut options.area),
                 area if AREAS.iter().any(|known| known.name == area) => area.clone_into(&mut options.area),
                 other => {
                     let known = AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
                     return Err(format!(
-                        "no area or option `{other}`; areas: {known}, {WEIGHT}; options: --repeats N, --only NAME"
+                        "no area or option `{other}`; areas: {known}, {STORE}, {WEIGHT}; options: --repeats N, --only NAME"
                     ));
                 }
             }
