@@ -186,8 +186,7 @@ impl EventStreamFramer {
 /// Takes a whole message apart and checks it.
 fn message(whole: &[u8]) -> Result<EventMessage<'_>> {
     let cut = || damaged("a message is cut");
-    let (checked, checksum) =
-        whole.split_at_checked(whole.len().saturating_sub(TRAILER)).ok_or_else(cut)?;
+    let (checked, checksum) = whole.split_at_checked(whole.len().saturating_sub(TRAILER)).ok_or_else(cut)?;
     if number(checksum, 0) != Some(crc32fast::hash(checked)) {
         return Err(damaged("a message does not fit its checksum"));
     }
