@@ -3,7 +3,7 @@
 //! A provider is three things: a [`wire`] (how requests and replies are written; pure), a [`host`] (where, with which
 //! key, with which quirks; a data row) and a profile (what a model can do). The [`Registry`] joins them to a
 //! [`ChatModel`](agentforge_core::model::ChatModel) for a name like `openai:gpt-5-mini`, over a [`transport`]. A
-//! [`layer`] wraps any model. [`OfflineModel`] needs none of these.
+//! [`layer`] wraps any model. [`recorded`] traffic is read without a network. [`OfflineModel`] needs none of these.
 //!
 //! No provider's SDK, no globals, no proxy of the environment: variables are read only by [`Environment::from_env`].
 
@@ -15,6 +15,7 @@ pub mod host;
 pub mod http;
 pub mod layer;
 mod offline;
+pub mod recorded;
 mod registry;
 pub mod transport;
 pub mod wire;

@@ -347,6 +347,10 @@ fn an_error_inside_a_stream_comes_after_what_was_said() {
             ErrorKind::InvalidInput,
         ),
         (
+            "data: {\"error\":{\"message\":\"m\",\"type\":\"invalid_request_error\",\"code\":null}}\n\n",
+            ErrorKind::InvalidInput,
+        ),
+        (
             "event: error\ndata: {\"error\":{\"message\":\"m\",\"type\":\"overloaded_error\"}}\n\n",
             ErrorKind::Overloaded,
         ),

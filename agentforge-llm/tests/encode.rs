@@ -244,6 +244,7 @@ fn settings_by_the_names_of_the_host() {
         seed: Some(7),
         reasoning: Some(ReasoningEffort::Low),
         parallel_tool_calls: Some(true),
+        prompt_cache: None,
     };
     let request = ChatRequest { settings, ..request([Message::user("x")]) };
     let write = |quirks, profile| {

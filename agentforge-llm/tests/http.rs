@@ -357,3 +357,53 @@ async fn the_retry_layer_waits_as_told_and_tries_again() {
     let (answer, ()) = join(model.generate(request(), &cx), time).await;
     assert_eq!(answer.unwrap().message.text(), "Fine.");
 }
+
+#[tokio::test]
+async fn anthropic_speaks_its_own_wire_with_its_own_headers() {
+    let events = [
+        r#"{"type":"message_start","message":{"id":"msg_1","model":"claude-haiku-4-5","usage":{"input_tokens":3}}}"#,
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#,
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"Hello."}}"#,
+        r#"{"type":"content_block_stop","index":0}"#,
+        r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}"#,
+        r#"{"type":"message_stop"}"#,
+    ];
+    let stream: Vec<u8> = events.iter().flat_map(|event| piece(format!("data: {event}\n\n"))).collect();
+    let fine = vec![write(stream_head(&[("request-id", "req_7")])), write(stream), write(end())];
+    let quoting = format!(r#"{{"type":"error","error":{{"type":"api_error","message":"no {KEY}"}}}}"#);
+    let broken = vec![write(stream_head(&[])), write(piece(format!("data: {quoting}\n\n"))), write(end())];
+    let mut server = Server::start([fine, vec![Step::Echo(401)], broken]).await;
+    let registry = Registry::over_http();
+    let host = registry.hosts().iter().find(|host| host.name == "anthropic").unwrap().clone();
+    let host = host.at(server.base_url.clone());
+    let model = registry
+        .with_host(host)
+        .unwrap()
+        .resolve("anthropic", &Environment::new().with("ANTHROPIC_API_KEY", KEY))
+        .unwrap();
+    assert_eq!((model.info().max_output, model.info().structured_output), (Some(64_000), true));
+    let answer = model.generate(request(), &fixed_context()).await.unwrap();
+    assert_eq!(answer.message.text(), "Hello.");
+    assert_eq!((answer.usage.input, answer.usage.output), (Some(3), Some(2)));
+    assert_eq!(answer.info.request_id.as_deref(), Some("req_7"));
+    let (head, body) = server.request().await;
+    assert!(head.starts_with("POST /v1/messages HTTP/1.1"), "{head}");
+    for line in
+        [&format!("x-api-key: {KEY}"), "anthropic-version: 2023-06-01", "content-type: application/json"]
+    {
+        assert!(head.contains(line), "{line}: {head}");
+    }
+    assert!(!head.contains("authorization"), "{head}");
+    let body: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(
+        (&body["model"], &body["stream"], &body["max_tokens"]),
+        (&"claude-haiku-4-5".into(), &true.into(), &64_000.into())
+    );
+    // A provider that quotes the key, in a failing reply and inside a stream.
+    for kind in [ErrorKind::Unauthenticated, ErrorKind::Transport] {
+        let error = model.generate(request(), &fixed_context()).await.unwrap_err();
+        let shown = format!("{error:?} {error} {:?}", error.to_report());
+        assert_eq!(error.kind(), kind, "{shown}");
+        assert!(shown.contains("[key]") && !shown.contains(KEY), "{shown}");
+    }
+}

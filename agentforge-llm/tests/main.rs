@@ -4,6 +4,7 @@
 // A test that cannot go on should say where.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod anthropic;
 mod corpus;
 mod decode;
 mod encode;

@@ -34,7 +34,16 @@ pub(crate) fn events<'a>(
     recall: Recall,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Vec<ChatEvent>, Option<Error>, ResponseInfo) {
-    let mut decoder = OpenAiChat.decoder(recall);
+    events_of(&OpenAiChat, recall, pieces)
+}
+
+/// The same over any wire.
+pub(crate) fn events_of<'a>(
+    wire: &dyn Wire,
+    recall: Recall,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Vec<ChatEvent>, Option<Error>, ResponseInfo) {
+    let mut decoder = wire.decoder(recall);
     let mut events = VecDeque::new();
     let mut failed = None;
     for piece in pieces {

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, fs, path::Path, sync::Arc};
 use agentforge_core::testkit::{Failure, Harness, Verdict};
 use libtest_mimic::{Failed, Trial};
 
-use self::calls::{CALLS, Twins};
+use self::calls::{CALLS, Twins, Watch};
 use super::{
     backend::{Backend, trial},
     summary::Summary,
@@ -39,7 +39,7 @@ async fn verdict(harness: Arc<dyn Harness>) -> Verdict {
 
 async fn meet(harness: Arc<dyn Harness>) -> Result<(), Failure> {
     let twins = Twins::open(harness).await?;
-    let met = twins.meet().await;
+    let met = twins.meet(Watch::Every).await;
     met.and(twins.close().await)
 }
 

@@ -21,7 +21,9 @@ pub use cost::{Cost, Price, Usage};
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse, Embedder, EmbedderInfo};
 pub use event::{ChatEvent, Delta, FinishReason, PartStart};
 pub use port::{ChatModel, ChatModelExt, ModelInfo, Unsupported};
-pub use request::{ChatRequest, OutputFormat, ReasoningEffort, Settings, ToolChoice, ToolDefinition};
+pub use request::{
+    ChatRequest, OutputFormat, PromptCache, ReasoningEffort, Settings, ToolChoice, ToolDefinition,
+};
 pub use rerank::{RankedItem, RerankRequest, Reranker};
 pub use scripted::{ScriptedModel, ScriptedTurn};
 pub use stream::{ChatResponse, ChatStream, ResponseInfo, Warning};

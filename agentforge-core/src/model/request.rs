@@ -98,6 +98,16 @@ pub enum ReasoningEffort {
     High,
 }
 
+/// How long a provider should keep what goes before the end of the conversation, so that the next request costs less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptCache {
+    /// As long as the provider usually does; minutes mostly.
+    Short,
+    /// As long as the provider offers; an hour or a day mostly.
+    Long,
+}
+
 /// Tuning knobs. One that a model lacks is a warning in the response, not an error.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -116,4 +126,7 @@ pub struct Settings {
     pub reasoning: Option<ReasoningEffort>,
     /// Whether several tools may be called in one turn.
     pub parallel_tool_calls: Option<bool>,
+    /// Whether the provider should keep the prompt for later requests, where it must be asked to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_cache: Option<PromptCache>,
 }

@@ -5,9 +5,11 @@
 //!
 //! **Adding a framer** is one file here with the same two methods, `feed` and `finish`.
 
+mod event_stream;
 mod lines;
 mod sse;
 
+pub use event_stream::{EventMessage, EventStreamFramer};
 pub use lines::LineFramer;
 pub use sse::{SseEvent, SseFramer};
 

@@ -6,7 +6,7 @@ use super::{
     Auth, CallIdRule, Host, KeyNeed, MaxTokensField, Profile, Quirks, ReasoningField, ReasoningReplay,
     SeedField,
 };
-use crate::wire::openai_chat;
+use crate::wire::{anthropic, openai_chat};
 
 /// A host of chat completions that wants a key.
 fn cloud(name: &'static str, base_url: &'static str, key_variable: &'static str) -> Host {
@@ -49,10 +49,16 @@ pub(crate) fn rows() -> Vec<Host> {
             default_model: Some(Cow::Borrowed(crate::choice::OPENAI_MODEL)),
             ..cloud("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
         },
-        // Anthropic through its own OpenAI-compatible endpoint, which ignores schemas and seeds.
         Host {
-            quirks: Quirks { seed: SeedField::Missing, strict_schema: false, ..Quirks::NONE },
-            profile: Profile { structured_output: false, context_window: Some(200_000), ..Profile::PLAIN },
+            wire: Cow::Borrowed(anthropic::NAME),
+            auth: Auth::Header(Cow::Borrowed("x-api-key")),
+            // A Claude that the profiles do not know yet: new ones think as they see fit and set their own sampling.
+            profile: Profile {
+                structured_output: false,
+                sampling: false,
+                context_window: Some(200_000),
+                ..Profile::FULL
+            },
             default_model: Some(Cow::Borrowed(crate::choice::ANTHROPIC_MODEL)),
             ..cloud("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY")
         },

@@ -48,6 +48,17 @@ pub(super) fn nine(id: &str) -> String {
         .collect()
 }
 
+/// The id in letters, digits, `_` and `-`, which Anthropic insists on. An id that fits stays.
+pub(super) fn plain(id: &str) -> String {
+    let fits = |letter: char| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-';
+    if !id.is_empty() && id.chars().all(fits) {
+        return id.to_owned();
+    }
+    // What a letter was replaced in gets its hash, so that two ids stay two.
+    let mended: String = id.chars().map(|letter| if fits(letter) { letter } else { '_' }).collect();
+    format!("{mended}_{}", nine(id))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,10 +71,13 @@ mod tests {
     }
 
     #[test]
-    fn nine_letters_are_stable_and_kept_when_they_fit() {
+    fn mended_ids_are_stable_and_kept_when_they_fit() {
         assert_eq!(nine("D681PevKs"), "D681PevKs");
         assert_eq!(nine("call_abc"), nine("call_abc"));
         assert_ne!(nine("call_abc"), nine("call_abd"));
+        assert_eq!(plain("toolu_01-A"), "toolu_01-A");
+        assert_ne!(plain("a:b"), plain("a/b"));
+        assert!(plain("a:b").starts_with("a_b_") && plain("ü").is_ascii() && !plain("").is_empty());
         assert!(nine("").bytes().all(|byte| byte.is_ascii_alphanumeric()) && nine("").len() == 9);
     }
 }

@@ -5,9 +5,11 @@
 //! warning) and decoding is lenient (what is unknown is kept or skipped, what is missing is `None`).
 //!
 //! **Adding a wire** is a folder with the files `mod.rs` (the [`Wire`]), `check.rs` and `encode.rs` (requests),
-//! `chunk.rs` (the reply's form), `decode.rs` and `answer.rs` (what grows of it), and `error.rs`; and one line in
-//! [`builtin`]. `intake`, `parts`, `lenient`, `names`, `failure` and `wait` beside it serve every wire.
+//! `chunk.rs` (the reply's form), `decode.rs` and `answer.rs` (what grows of it), and `error.rs`; one line in
+//! [`builtin`], and a row in [`crate::recorded`]. `intake`, `parts`, `lenient`, `names`, `failure` and `wait` beside it
+//! serve every wire.
 
+pub mod anthropic;
 mod call_id;
 mod failure;
 mod intake;
@@ -38,7 +40,7 @@ use crate::{
 
 /// All wires of this crate.
 pub fn builtin() -> Vec<Arc<dyn Wire>> {
-    vec![Arc::new(openai_chat::OpenAiChat)]
+    vec![Arc::new(openai_chat::OpenAiChat), Arc::new(anthropic::AnthropicMessages)]
 }
 
 /// What a request is written for.

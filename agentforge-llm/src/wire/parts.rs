@@ -54,6 +54,14 @@ impl Parts {
         }
     }
 
+    /// Ends a part that is still open.
+    pub(super) fn end(&mut self, index: u32, events: &mut VecDeque<ChatEvent>) {
+        let slot = usize::try_from(index).ok().and_then(|place| self.0.get_mut(place));
+        if let Some(open) = slot.and_then(Option::take) {
+            events.push_back(open.whole(index));
+        }
+    }
+
     /// Adds a part that was not streamed.
     pub(super) fn whole(&mut self, part: Part, events: &mut VecDeque<ChatEvent>) {
         let index = self.next();
@@ -65,9 +73,7 @@ impl Parts {
     pub(super) fn end_all(&mut self, events: &mut VecDeque<ChatEvent>) {
         for (place, slot) in self.0.iter_mut().enumerate() {
             if let Some(open) = slot.take() {
-                let index = u32::try_from(place).unwrap_or(u32::MAX);
-                let part = Part { native: open.native, ..open.start.whole(open.text) };
-                events.push_back(ChatEvent::PartEnd { index, part });
+                events.push_back(open.whole(u32::try_from(place).unwrap_or(u32::MAX)));
             }
         }
     }
@@ -78,5 +84,12 @@ impl Parts {
 
     fn open(&mut self, index: u32) -> Option<&mut OpenPart> {
         self.0.get_mut(usize::try_from(index).ok()?)?.as_mut()
+    }
+}
+
+impl OpenPart {
+    fn whole(self, index: u32) -> ChatEvent {
+        let part = Part { native: self.native, ..self.start.whole(self.text) };
+        ChatEvent::PartEnd { index, part }
     }
 }

@@ -184,11 +184,11 @@ impl Making<'_> {
         let there = self.is_there().await?;
         let version = if there { self.version().await? } else { 0 };
         let missing = if there { self.missing(host).await? } else { host.to_vec() };
-        if !there && self.cursors().await?.is_none() {
+        if there && self.cursors().await?.is_none() {
             return Err(self.lost_keys());
         }
         let roles = self.role_statements().await?;
-        let walled = (version == newest() && roles.is_empty() && missing.is_empty()).then(|| {
+        let walled = (version == newest() && roles.is_empty()).then(|| {
             let stands =
                 |spec: &&&'static CollectionSpec| !missing.iter().any(|other| other.name == spec.name);
             host.iter().filter(stands).copied().collect()
@@ -213,8 +213,7 @@ impl Making<'_> {
         let other = |name: String, sql: String| MigrationStep { number: None, name, sql };
         let mut steps = Vec::new();
         if !roles.is_empty() {
-            steps
-                .push(other(format!("role {role}"), roles.iter().map(|made| format!("{made};\n")).collect()));
+            steps.push(other(format!("role {role}"), format!("{};\n", roles.join(";\n"))));
         }
         let make = if has_schema { String::new() } else { format!("{};\n", make_schema(&self.schema.name)) };
         // What follows names tables without their schema, and must not end up in another one when it is run by hand.
@@ -228,7 +227,7 @@ impl Making<'_> {
         steps.extend(missing.iter().map(|spec| {
             other(spec.name.to_owned(), ddl::collection(self.sql.dialect, &self.sql.catalog, spec))
         }));
-        steps.push(other(format!("rights of {role}"), self.rights(&[])));
+        steps.push(other(format!("rights of {role}"), self.rights(host)));
         MigrationPlan { steps }
     }
 

@@ -29,7 +29,8 @@ pub(super) fn decode_error(head: &ReplyHead, body: &[u8]) -> Error {
 /// An error that came inside a stream, after a status of success.
 pub(super) fn stream_error(provider: &str, body: &Value, phase: Phase) -> Error {
     let said = Said::of(body);
-    let status = said.status.unwrap_or(500);
+    let usual = if said.kind == "invalid_request_error" { 400 } else { 500 };
+    let status = said.status.unwrap_or(usual);
     let kind = said.kind(status).unwrap_or(kind_of_status(status));
     let message = excerpt(&said.message);
     let text = if message.is_empty() {

@@ -11,7 +11,7 @@ use std::{
 
 use agentforge_core::testkit::{COLLECTIONS, Verdict, store_cases};
 
-use self::calls::Twins;
+use self::calls::{Twins, Watch};
 use super::listen;
 use crate::{
     sql::{Statements, dialect::SQLITE},
@@ -122,6 +122,7 @@ fn is_noticed(mutant: &Mutant) -> bool {
             if twins().await.is_err() {
                 return true;
             }
+            if std::env::var("ALLW").is_err() { return false }
             for case in wall() {
                 if let Verdict::Failed(_) = case.judge(Arc::new(SqliteHarness::fast())).await {
                     return true;
@@ -135,7 +136,7 @@ fn is_noticed(mutant: &Mutant) -> bool {
 
 async fn twins() -> Result<(), agentforge_core::testkit::Failure> {
     let twins = Twins::open(Arc::new(SqliteHarness::fast())).await?;
-    let met = twins.meet().await;
+    let met = twins.meet(Watch::Writes).await;
     met.and(twins.close().await)
 }
 
@@ -149,7 +150,10 @@ fn the_wall_notices_every_statement_that_forgets_its_tenant() {
             scope.spawn(|| {
                 loop {
                     let Some((mutant, example)) = queue.lock().unwrap().next() else { return };
-                    if !is_noticed(mutant) {
+                    let t0 = std::time::Instant::now();
+                    let n = is_noticed(mutant);
+                    eprintln!("T {n} {:?}", t0.elapsed());
+                    if !n {
                         unnoticed.lock().unwrap().insert((example.clone(), mutant.mention));
                     }
                 }

@@ -1,0 +1,145 @@
+//! Writes a request. Members come in the order of their names, so that a repeated prefix is the same bytes and the
+//! provider's cache finds it.
+
+use agentforge_core::{
+    Error, Result,
+    model::{ChatRequest, OutputFormat, PromptCache, ToolChoice, ToolDefinition},
+};
+use serde_json::{Map, Value, json};
+
+use super::{VERSION, check, messages::messages, schema::narrowed, settings::settings};
+use crate::{
+    transport::Headers,
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+};
+
+pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
+    let faults = check::faults(request, target);
+    if !faults.is_empty() {
+        return Err(refusal(target, &faults));
+    }
+    let called =
+        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
+    let names =
+        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let mut warnings = Vec::new();
+    let mut written = messages(&request.messages, target, &names, &mut warnings);
+    if written.messages.is_empty() {
+        return Err(Error::invalid("a chat request needs at least one message beside the system's"));
+    }
+    let mut tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+    if let Some(cache) = request.settings.prompt_cache {
+        mark(&mut written.system, &mut tools, &mut written.messages, cache);
+    }
+    let mut body = Map::new();
+    let mut set = |member: &str, value: Value| {
+        body.insert(member.to_owned(), value);
+    };
+    set("model", target.model.model.clone().into());
+    set("messages", written.messages.into());
+    if !written.system.is_empty() {
+        set("system", written.system.into());
+    }
+    if target.delivery == Delivery::Streamed {
+        set("stream", true.into());
+    }
+    if let Some(choice) = tool_choice(request, &names)? {
+        set("tool_choice", choice);
+    }
+    if !tools.is_empty() {
+        set("tools", tools.into());
+    }
+    if let OutputFormat::Json { schema, .. } = &request.output {
+        let schema = narrowed(schema.as_value());
+        set("output_config", json!({"format": {"type": "json_schema", "schema": schema}}));
+    }
+    settings(request, target, &mut body, &mut warnings);
+    match request.extra.get(&target.model.provider) {
+        None => {}
+        Some(Value::Object(extra)) => body.extend(extra.clone()),
+        Some(_) => {
+            return Err(Error::invalid(format!(
+                "`extra` for {} must be an object of members for the request's body",
+                target.model.provider
+            )));
+        }
+    }
+    let body = serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let mut headers =
+        Headers::from_iter([("content-type", "application/json"), ("anthropic-version", VERSION)]);
+    if written.stored_files {
+        headers.push("anthropic-beta", "files-api-2025-04-14");
+    }
+    Ok(EncodedRequest {
+        path: "/messages".to_owned(),
+        headers,
+        body: body.into(),
+        warnings,
+        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+    })
+}
+
+fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
+    let mut schema = tool.parameters.as_value().clone();
+    if let Value::Object(fields) = &mut schema {
+        fields.entry("type").or_insert_with(|| "object".into());
+    }
+    json!({
+        "name": names.to_provider(&tool.name),
+        "description": tool.description,
+        "input_schema": schema,
+    })
+}
+
+/// Asks for the cache at the ends of what repeats: the tools, the system prompt, and the conversation so far. A thought
+/// takes no mark.
+fn mark(system: &mut [Value], tools: &mut [Value], messages: &mut [Value], cache: PromptCache) {
+    let control = match cache {
+        PromptCache::Short => json!({"type": "ephemeral"}),
+        PromptCache::Long => json!({"type": "ephemeral", "ttl": "1h"}),
+    };
+    let last_block = messages
+        .last_mut()
+        .and_then(|message| message.get_mut("content"))
+        .and_then(Value::as_array_mut)
+        .and_then(|blocks| blocks.iter_mut().rfind(|block| !is_thought(block)));
+    for block in [tools.last_mut(), system.last_mut(), last_block].into_iter().flatten() {
+        if let Some(fields) = block.as_object_mut() {
+            fields.insert("cache_control".to_owned(), control.clone());
+        }
+    }
+}
+
+fn is_thought(block: &Value) -> bool {
+    matches!(block.get("type").and_then(Value::as_str), Some("thinking" | "redacted_thinking"))
+}
+
+fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
+    let single = request.settings.parallel_tool_calls == Some(false);
+    let mut choice = match &request.tool_choice {
+        _ if request.tools.is_empty()
+            && matches!(request.tool_choice, ToolChoice::Auto | ToolChoice::None) =>
+        {
+            return Ok(None);
+        }
+        ToolChoice::Auto if !single => return Ok(None),
+        ToolChoice::Auto => json!({"type": "auto"}),
+        ToolChoice::None => return Ok(Some(json!({"type": "none"}))),
+        ToolChoice::Required if request.tools.is_empty() => {
+            return Err(Error::invalid(
+                "a tool call is required and there are no tools; add one or let the model decide",
+            ));
+        }
+        ToolChoice::Required => json!({"type": "any"}),
+        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
+                .with("tool", name.clone()));
+        }
+        ToolChoice::Tool(name) => json!({"type": "tool", "name": names.to_provider(name)}),
+    };
+    if let (true, Some(fields)) = (single, choice.as_object_mut()) {
+        fields.insert("disable_parallel_tool_use".to_owned(), true.into());
+    }
+    Ok(Some(choice))
+}
