@@ -74,15 +74,14 @@ const PEOPLE: [(&str, &str, &str, &str, Position); 4] = [
 pub async fn demo(forge: &Forge) -> Result<Seeded> {
     let found = forge.tenants().list(&Query::new(Filter::eq("slug", SLUG)).limit(1)).await?;
     let mut created = found.records.is_empty();
-    let (tenant, owner) = match found.records.into_iter().next() {
-        Some(stored) => (stored.value.id, stored.value.owner),
-        None => {
-            let describe = |tenant: &mut agentforge_core::record::TenantRecord| {
-                tenant.plan = Some("demo".to_owned());
-                tenant.contact.email = Some("office@northwind.example".to_owned());
-            };
-            forge.tenants().create_with("Northwind", SLUG, describe).await?
-        }
+    let (tenant, owner) = if let Some(stored) = found.records.into_iter().next() {
+        (stored.value.id, stored.value.owner)
+    } else {
+        let describe = |tenant: &mut agentforge_core::record::TenantRecord| {
+            tenant.plan = Some("demo".to_owned());
+            tenant.contact.email = Some("office@northwind.example".to_owned());
+        };
+        forge.tenants().create_with("Northwind", SLUG, describe).await?
     };
     let workspace = forge.enter(tenant, Principal::user(owner)).await?;
     let mut teams = Vec::new();
