@@ -1,6 +1,12 @@
 //! Writers that are killed in the middle of their work lose nothing that was acknowledged, and the judge who says so
 //! sees what is planted.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -96,8 +102,11 @@ fn whole() -> (BTreeSet<(u64, u64)>, Found) {
     (BTreeSet::from(places), found)
 }
 
+/// What is made of a whole history.
+type Plant<'a> = dyn Fn(&mut BTreeSet<(u64, u64)>, &mut Found) + 'a;
+
 fn planted() -> Result<(), Failed> {
-    let of = |plant: &dyn Fn(&mut BTreeSet<(u64, u64)>, &mut Found)| {
+    let of = |plant: &Plant<'_>| {
         let (mut acknowledged, mut found) = whole();
         plant(&mut acknowledged, &mut found);
         judge(&acknowledged, &found)

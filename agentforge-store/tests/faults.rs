@@ -1,6 +1,13 @@
 //! Disks that are full or fail, files that others lock, answers that are lost: errors have their kinds, nothing that was
 //! acknowledged is lost, no half set is visible, and the store goes on once the cause is gone.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},

@@ -3,6 +3,11 @@
 //!
 //! The disk stands below every connection of a process, so each trial runs in a process of its own.
 
+#![allow(
+    clippy::print_stderr,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 pub(crate) mod disk;
 pub(crate) mod loss;
 pub(crate) mod vfs;

@@ -26,7 +26,12 @@ impl<'a> Place<'a> {
     /// The place that a URL names. No message shows the URL of a database, which may hold a password.
     pub(super) fn read(url: &'a str) -> Result<Self> {
         match url.split_once(':') {
-            Some(("postgres" | "postgresql", _)) => Self::schema(url),
+            #[cfg(feature = "postgres")]
+            Some(("postgres" | "postgresql", _)) => Ok(Self::Schema(url)),
+            #[cfg(not(feature = "postgres"))]
+            Some(("postgres" | "postgresql", _)) => {
+                Err(Error::invalid("this build has no PostgreSQL; add `--features postgres` to the command"))
+            }
             Some(("sqlite", path)) => Ok(Self::File(Path::new(path.strip_prefix("//").unwrap_or(path)))),
             Some((scheme, _)) if scheme.len() > 1 && !scheme.contains(['/', '.', '\\']) => {
                 Err(Error::invalid(format!(
@@ -35,16 +40,6 @@ impl<'a> Place<'a> {
             }
             _ => Ok(Self::File(Path::new(url))),
         }
-    }
-
-    #[cfg(feature = "postgres")]
-    fn schema(url: &'a str) -> Result<Self> {
-        Ok(Self::Schema(url))
-    }
-
-    #[cfg(not(feature = "postgres"))]
-    fn schema(_url: &'a str) -> Result<Self> {
-        Err(Error::invalid("this build has no PostgreSQL; add `--features postgres` to the command"))
     }
 
     /// What bringing the store up would do.

@@ -2,6 +2,12 @@
 //! its folder only once the folder was. A loss of power keeps of the rest whatever chance keeps, down to halves of
 //! sectors. A disk can also be told to fail.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

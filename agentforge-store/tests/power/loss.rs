@@ -1,6 +1,12 @@
 //! One life after the other, each ended by a loss of power at a random operation of the disk, on what the one before
 //! left.
 
+#![allow(
+    clippy::print_stderr,
+    clippy::unwrap_used,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 use std::{
     collections::BTreeSet,
     path::Path,

@@ -3,6 +3,11 @@
 //! SQLite calls it through C function pointers, which is what the `unsafe` here is for; nothing else in this project's
 //! tests is. It forwards every call to the system's own layer, including the shared memory of the log.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
 #![allow(unsafe_code, reason = "SQLite's layer over files is a table of C functions")]
 
 use std::{

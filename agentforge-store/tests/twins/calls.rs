@@ -2,6 +2,11 @@
 //!
 //! **Adding a port method**: one line in [`CALLS`]; the trial that compares them with the ports' source fails until then.
 
+#![allow(
+    clippy::panic,
+    reason = "trials are tests, which the lints cannot tell without the built-in harness"
+)]
+
 use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use agentforge_core::{
@@ -118,6 +123,11 @@ fn run() -> RunId {
     RunId::from_uuid(id(0x7_1000))
 }
 
+/// A run whose lease has the same epoch in both.
+fn second_run() -> RunId {
+    RunId::from_uuid(id(0x7_1001))
+}
+
 fn index() -> IndexKey {
     IndexKey { knowledge_base: KnowledgeBaseId::from_uuid(id(0x7_2000)), kind: "keyword".to_owned() }
 }
@@ -153,7 +163,7 @@ fn document(spec: &CollectionSpec, tag: &str) -> Value {
             (FieldKind::Id, Some(target)) if target.collection == spec.name => continue,
             (FieldKind::Id, Some(target)) => json!(record(target.collection)),
             (FieldKind::Id, None) => json!(id(1)),
-            (FieldKind::Text, _) => json!("the same words everywhere"),
+            (FieldKind::Text, _) => json!(format!("the same words everywhere, and {tag}")),
             (FieldKind::Int, _) => json!(77),
             (FieldKind::Bool, _) => json!(true),
             (FieldKind::Time, _) => json!("2026-01-01T00:00:00Z"),
@@ -214,6 +224,7 @@ impl Twins {
         let apart = Duration::from_secs(if tag == BETA { 0 } else { 5 });
         let set = ChangeSet::repeatable(ChangeSetId::from_uuid(id(0x7_4001)))
             .with(Change::AcquireLease { run: run(), owner: tag.to_owned(), until })
+            .with(Change::AcquireLease { run: second_run(), owner: tag.to_owned(), until })
             .with(Change::SetTimer(Timer { run: run(), key: tag.to_owned(), due: until }))
             .with(Change::SetTimer(Timer { run: run(), key: "same".to_owned(), due: until.after(apart) }))
             .with(Change::SetTimer(Timer { run: run(), key: "kept".to_owned(), due: until.after(apart) }))
@@ -239,13 +250,14 @@ impl Twins {
             })
             .with(Change::Audit(AuditDraft::done("twin:made", "twin", "same", json!({ "by": tag }))));
         let epoch = self.stores.records.apply(cx, set).await?.epoch(0).unwrap_or_default();
+        let epoch = if tag == ALPHA { self.furnish_more().await? } else { epoch };
         let entry = JournalEntry::new("twin.step", json!({ "by": tag })).for_effect("same");
         let entries = vec![entry; if tag == BETA { 1 } else { 3 }];
         let append = Change::Append { run: run(), epoch, expected_seq: 0, entries };
         let set = ChangeSet::repeatable(ChangeSetId::from_uuid(id(0x7_4002))).with(append);
         self.stores.records.apply(cx, set).await?;
         // A set that is applied with care, since it deletes what others refer to; under one id in both.
-        let spec = in_order().into_iter().find(|spec| spec.name == "suite_folders");
+        let spec = in_order().into_iter().find(|spec| spec.name == "suite_accounts");
         let Some(spec) = spec else { return Ok(()) };
         let put = |number, document| Change::Put { spec, id: id(number), document, expect: Expect::Absent };
         let spare = ChangeSet::repeatable(ChangeSetId::from_uuid(id(0x7_4003)))
@@ -256,6 +268,30 @@ impl Twins {
             .with(put(0x7_7001, json!({ "by": tag })));
         let receipt = self.stores.records.apply(cx, set).await?;
         ensure(!receipt.replayed, format!("a set of {tag} passed for the other's")).map(drop)
+    }
+
+    /// What only the first tenant has under keys that the other one uses too, so that counts, epochs and generations
+    /// differ. Gives the epoch of its lease.
+    async fn furnish_more(&self) -> Result<u64> {
+        let (a, until) = (&self.a, self.a.now().after(YEAR * 3));
+        let lease = || Change::AcquireLease { run: run(), owner: ALPHA.to_owned(), until };
+        let set = ChangeSet::repeatable(ChangeSetId::from_uuid(id(0x7_4005)))
+            .with(Change::Count { key: "other".to_owned(), delta: 50, limit: None })
+            .with(Change::SwapSegments { index: index(), expected: 1, segments: vec![id(1)] })
+            .with(signal("more", ALPHA))
+            .with(Change::Emit {
+                key: "same".to_owned(),
+                event: Event::new(a, "twin.noted", json!({ "by": ALPHA })),
+            })
+            .with(lease())
+            .with(lease());
+        let receipt = self.stores.records.apply(a, set).await?;
+        let mut set = ChangeSet::new(a);
+        for spec in in_order() {
+            set.push(Change::Put { spec, id: id(0x7_6000), document: json!({}), expect: Expect::Absent });
+        }
+        self.stores.records.apply(a, set).await?;
+        Ok(receipt.epoch(5).unwrap_or_default())
     }
 
     /// Makes every call and fails on the first that shows the other tenant's or changes it.
@@ -305,7 +341,13 @@ impl Twins {
     async fn alpha(&self) -> Result<String, Failure> {
         let mut all = format!("{:?}", describe_tenant(&self.stores, &self.a, ALPHA).await?);
         all.push_str(&format!("{:?}", self.rows(&self.in_a, 100).await?));
-        let counters = self.stores.counters.values(&self.a, &["twin"]).await?;
+        for spec in COLLECTIONS {
+            for field in spec.search {
+                let query = Query::new(Filter::Words((*field).to_owned(), format!("same {ALPHA}")));
+                all.push_str(&told(self.stores.records.query(&self.a, spec, &query).await?));
+            }
+        }
+        let counters = self.stores.counters.values(&self.a, &["twin", "other"]).await?;
         let blob = self.stores.blobs.entry(&self.a, own_blob(ALPHA).sha256).await?;
         all.push_str(&format!("{counters:?} {:?}", blob.map(|blob| blob.size)));
         Ok(all)
@@ -344,6 +386,9 @@ impl Twins {
         for spec in COLLECTIONS {
             let part = match call {
                 CollectionCall::GetMany => {
+                    // One alone and one among others, which may be two statements.
+                    let alone = self.stores.records.get_many(&self.b, spec, &[record(spec.name)]).await?;
+                    ensure(told(&alone).contains(BETA), format!("`{}` alone is {alone:?}", spec.name))?;
                     let ids = [record(spec.name), id(0x7_9999)];
                     told(self.stores.records.get_many(&self.b, spec, &ids).await?)
                 }
@@ -494,12 +539,29 @@ impl Twins {
         let epoch = lease.map_or(0, |lease| lease.epoch);
         let until = b.now().after(YEAR * 2);
         let entries = vec![JournalEntry::new("twin.step", json!({ "by": BETA }))];
+        // The other tenant's lease and the length of its journal are none of this one's.
+        let append = |epoch, expected_seq| Change::Append {
+            run: run(),
+            epoch,
+            expected_seq,
+            entries: entries.clone(),
+        };
+        let others = self.stores.journal.lease(&self.a, run()).await?.map_or(0, |lease| lease.epoch);
+        let fenced = self.apply(append(others, 1)).await.err();
+        ensure(
+            others != epoch && fenced.as_ref().is_some_and(|error| error.kind() == ErrorKind::Fenced),
+            format!("under the other tenant's epoch {others} it came to {fenced:?}"),
+        )?;
+        let moved = self.apply(append(epoch, 9)).await.err();
+        let current = moved.as_ref().and_then(|error| error.get("current_seq")).cloned();
+        ensure(current == Some(json!(1)), format!("a wrong place in the journal came to {moved:?}"))?;
         let first = self.stores.outbox.rows(b, None, 1).await?.first().map_or(0, |row| row.seq);
         for change in [
             Change::RenewLease { run: run(), epoch, until },
-            Change::Append { run: run(), epoch, expected_seq: 1, entries },
+            append(epoch, 1),
             Change::ReleaseLease { run: run(), epoch },
             Change::AcquireLease { run: run(), owner: BETA.to_owned(), until },
+            Change::ReleaseLease { run: second_run(), epoch: 1 },
             Change::CancelTimer { run: run(), key: "same".to_owned() },
             signal("same", BETA),
             Change::ConsumeSignal { run: run(), name: "same".to_owned(), dedup: "same".to_owned() },
@@ -535,6 +597,13 @@ impl Twins {
 
     /// Takes this tenant's rows away and writes them again.
     async fn move_away_and_back(&self) -> Result<String> {
+        // The id of a set of the other tenant, which counted something else.
+        let set = ChangeSet::repeatable(ChangeSetId::from_uuid(id(0x7_4005))).with(Change::Count {
+            key: "other".to_owned(),
+            delta: 1,
+            limit: None,
+        });
+        self.stores.records.apply(&self.b, set).await?;
         let mut pulled = self.rows(&self.in_b, 1).await?;
         let mut contents = Vec::new();
         for (table, rows) in &mut pulled {

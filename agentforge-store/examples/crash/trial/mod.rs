@@ -31,7 +31,7 @@ use self::{ledger::Ledger, writer::Orders};
 /// The environment variable that makes this program a process of writers.
 const WRITER: &str = "AGENTFORGE_CRASH_WRITER";
 /// How long writers may take until they acknowledge something.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// What to try.
 #[derive(Debug, Clone)]

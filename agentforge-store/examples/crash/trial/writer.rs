@@ -64,7 +64,7 @@ pub(crate) async fn work(stores: &Stores, cast: &Cast, orders: &Orders, speak: &
     let writers = (0..).zip(&orders.next).map(async |(writer, next)| {
         let repeat = orders.repeat.iter().filter(|place| place.0 == writer).map(|place| place.1);
         let numbers = repeat.chain([*next]).collect();
-        let work = Writer { stores, cx: cast.of(writer), seed: orders.seed, writer, speak };
+        let work = Writer { stores, cx: cast.of(writer), seed: orders.seed, number: writer, speak };
         if let Err(error) = work.write(numbers).await {
             speak(&format!("fail {error:?}"));
         }
@@ -96,7 +96,7 @@ struct Writer<'a> {
     stores: &'a Stores,
     cx: &'a CallContext,
     seed: u64,
-    writer: u64,
+    number: u64,
     speak: &'a dyn Fn(&str),
 }
 
@@ -104,27 +104,27 @@ impl Writer<'_> {
     /// Applies the sets of the numbers, and from the last of them on every one.
     async fn write(self, mut numbers: Vec<u64>) -> Result<()> {
         for number in 0..set::BLOBS {
-            let bytes = || set::blob(self.seed, (self.writer, number));
+            let bytes = || set::blob(self.seed, (self.number, number));
             patiently(async || self.stores.blobs.put_bytes(self.cx, "text/plain", bytes()).await).await?;
         }
-        let lease = set::lease(self.cx, self.seed, self.writer);
+        let lease = set::lease(self.cx, self.seed, self.number);
         let epoch = patiently(async || self.stores.records.apply(self.cx, lease.clone()).await).await?;
         let mut standing = Standing { sets: self.sets().await?, epoch: epoch.epoch(0).unwrap_or_default() };
         let last = numbers.pop().unwrap_or_default();
         for number in numbers.into_iter().chain(last..) {
-            (self.speak)(&format!("try {} {number}", self.writer));
-            let set = set::set(self.cx, self.seed, (self.writer, number), standing);
+            (self.speak)(&format!("try {} {number}", self.number));
+            let set = set::set(self.cx, self.seed, (self.number, number), standing);
             let receipt = patiently(async || self.stores.records.apply(self.cx, set.clone()).await).await?;
             // A repetition may have been counted before this life began, or by an attempt whose answer was lost.
             standing.sets = if receipt.replayed { self.sets().await? } else { standing.sets + 1 };
-            (self.speak)(&format!("ack {} {number}", self.writer));
+            (self.speak)(&format!("ack {} {number}", self.number));
         }
         Ok(())
     }
 
     /// How many of the writer's sets are there.
     async fn sets(&self) -> Result<u64> {
-        let tally = [set::tally(self.seed, self.writer)];
+        let tally = [set::tally(self.seed, self.number)];
         let found =
             patiently(async || self.stores.records.get_many(self.cx, set::TALLIES, &tally).await).await?;
         Ok(found.into_iter().flatten().next().map_or(0, |record| record.version))

@@ -1,7 +1,7 @@
 //! The wall in the database itself: a statement that forgot its tenant finds nothing, whoever the user is; and a wall that
 //! was torn down is noticed when the store is opened.
 
-use agentforge_core::{error::ErrorKind, testkit::furnish_tenant};
+use agentforge_core::{error::ErrorKind, store::AuditQuery, testkit::furnish_tenant};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use uuid::Uuid;
 
@@ -42,6 +42,8 @@ async fn furnished(house: &House, url: &str) -> (Uuid, Uuid) {
     let (one, two) = (house.cx.clone(), house.stranger());
     for cx in [&one, &two] {
         furnish_tenant(&store.stores(), cx, "one").await.unwrap();
+        // A reader links what waits, so that the trail has rows whatever the linker did until now.
+        store.stores().audit.entries(cx, &AuditQuery::default()).await.unwrap();
     }
     store.close().await.unwrap();
     (one.tenant().as_uuid(), two.tenant().as_uuid())

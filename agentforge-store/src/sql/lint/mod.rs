@@ -16,13 +16,15 @@ thread_local! {
     static EAR: RefCell<Option<Ear>> = const { RefCell::new(None) };
 }
 
+/// What is made of a source before it is compiled; nothing when it stays as it is.
+type Alteration = Box<dyn Fn(&str) -> Option<String>>;
+
 /// What happens to sources on this thread.
 #[derive(Default)]
 struct Ear {
     /// What was compiled.
     sources: Vec<String>,
-    /// What is made of a source before it is compiled.
-    change: Option<Box<dyn Fn(&str) -> Option<String>>>,
+    change: Option<Alteration>,
 }
 
 /// Listens to a source that is about to be compiled.
@@ -38,10 +40,7 @@ pub(crate) fn heard(source: &str) -> Cow<'_, str> {
 }
 
 /// Listens on this thread while something is done; gives the sources that were compiled, each once.
-fn listen<T>(
-    change: Option<Box<dyn Fn(&str) -> Option<String>>>,
-    work: impl FnOnce() -> T,
-) -> (T, Vec<String>) {
+fn listen<T>(change: Option<Alteration>, work: impl FnOnce() -> T) -> (T, Vec<String>) {
     EAR.set(Some(Ear { sources: Vec::new(), change }));
     let done = work();
     let mut sources = EAR.take().unwrap_or_default().sources;

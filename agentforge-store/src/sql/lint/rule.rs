@@ -136,7 +136,7 @@ impl Walk<'_> {
             return;
         }
         let tenant_leads = insert.columns.first().is_some_and(|column| last(column) == "tenant");
-        let given = insert.source.as_deref().is_some_and(|source| gives_tenant(source));
+        let given = insert.source.as_deref().is_some_and(gives_tenant);
         let target_leads = match &insert.on {
             Some(OnInsert::OnConflict(conflict)) => {
                 let target = match &conflict.conflict_target {

@@ -43,7 +43,7 @@ impl Item {
         Self {
             id: Uuid::from_u128((0x0190_0000 << 96) | u128::from(number)),
             owner: owner(u128::from(scattered)),
-            state: if scattered % 16 == 0 { "shared" } else { "private" }.to_owned(),
+            state: if scattered.is_multiple_of(16) { "shared" } else { "private" }.to_owned(),
             size: i64::try_from(number).unwrap_or_default(),
             note: format!("item {number} of a list that a person reads from time to time"),
         }

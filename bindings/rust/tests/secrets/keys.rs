@@ -50,7 +50,8 @@ async fn two_handles_that_put_the_first_secret_at_once_agree_on_the_keys() {
     let (left, right) = (a.workspace(), b.workspace());
     let (left, right) = (left.secrets(), right.secrets());
     let (first, second) = tokio::join!(left.put("left", "l"), right.put("right", "r"));
-    (first.unwrap(), second.unwrap());
+    first.unwrap();
+    second.unwrap();
     for forge in [&a, &b] {
         assert_eq!(reveal(&forge.workspace(), "left").await, "l");
         assert_eq!(reveal(&forge.workspace(), "right").await, "r");
