@@ -17,6 +17,13 @@ use crate::workspace::Workspace;
 const RUNS: &[(&str, &[&[&str]])] = &[
     // Fresh, then again on the same data (it continues where it stood), then anew.
     ("quickstart", &[&["--data", "{data}"], &["--data", "{data}"], &["--data", "{data}", "--fresh"]]),
+    ("multitenant", &[&["--data", "{data}"]]),
+    ("crash", &[&["{data}/forge.db", "--kills", "3"]]),
+    // What would run, then that it runs, then that nothing is left to do.
+    (
+        "migrate",
+        &[&["{data}/forge.db", "--dry-run"], &["{data}/forge.db"], &["{data}/forge.db", "--dry-run"]],
+    ),
 ];
 
 /// With one of these an example would use a real model.
@@ -68,10 +75,7 @@ fn run_one(workspace: &Workspace, program: &Program) -> Result<bool, String> {
         RUNS.iter().find(|(name, _)| *name == program.name).map_or(&[&[] as &[&str]] as &[_], |row| row.1);
     let data = workspace.scratch(&format!("examples/{}", program.name))?;
     for arguments in runs {
-        let arguments = arguments.iter().map(|argument| match *argument {
-            "{data}" => data.clone().into_os_string(),
-            other => other.into(),
-        });
+        let arguments = arguments.iter().map(|argument| argument.replace("{data}", &data.to_string_lossy()));
         let mut command = Command::new(&program.path).args(arguments).dir(workspace.root()).limit(LIMIT);
         for key in KEYS {
             command = command.env_remove(key);
