@@ -110,16 +110,16 @@ pub(crate) fn trials(summary: &Arc<Summary>) -> Vec<Trial> {
         }
     }
     let mut add = |name: &str, check: fn() -> Checked| trials.push(trial(summary, "archive", name, check));
-    add("two_exports_of_one_state_differ_in_two_lines", || run(|| identical()));
-    add("a_tenant_moves_into_a_store_with_a_life_of_its_own", || run(|| one_tenant()));
-    add("an_interrupted_export_goes_on_and_keeps_contents", || run(|| interrupted_export()));
-    add("an_interrupted_import_goes_on", || run(|| interrupted_import()));
-    add("a_tenant_is_not_in_the_list_before_it_is_whole", || run(|| not_half_visible()));
-    add("damage_is_named_and_nothing_comes_in", || run(|| damage()));
-    add("an_import_onto_an_existing_tenant_is_refused_unless_asked", || run(|| onto_existing()));
-    add("a_tenant_keeps_its_id", || run(|| other_id()));
-    add("only_the_system_of_the_platform_moves_tenants", || run(|| only_the_system()));
-    add("references_in_any_direction_are_followed", || run(|| references()));
+    add("two_exports_of_one_state_differ_in_two_lines", || run(identical));
+    add("a_tenant_moves_into_a_store_with_a_life_of_its_own", || run(one_tenant));
+    add("an_interrupted_export_goes_on_and_keeps_contents", || run(interrupted_export));
+    add("an_interrupted_import_goes_on", || run(interrupted_import));
+    add("a_tenant_is_not_in_the_list_before_it_is_whole", || run(not_half_visible));
+    add("damage_is_named_and_nothing_comes_in", || run(damage));
+    add("an_import_onto_an_existing_tenant_is_refused_unless_asked", || run(onto_existing));
+    add("a_tenant_keeps_its_id", || run(other_id));
+    add("only_the_system_of_the_platform_moves_tenants", || run(only_the_system));
+    add("references_in_any_direction_are_followed", || run(references));
     trials
 }
 
@@ -381,9 +381,13 @@ async fn whole_store(from: Kind, to: Kind) -> Checked {
         if second.get(path) != Some(bytes) {
             let text =
                 |bytes: Option<&Vec<u8>>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
-            return Err(
-                format!("{path:?}: {:?} became {:?}", text(Some(bytes)), text(second.get(path))).into()
-            );
+            return Err(format!(
+                "{}: {:?} became {:?}",
+                path.display(),
+                text(Some(bytes)),
+                text(second.get(path))
+            )
+            .into());
         }
     }
     same("the files", second.len(), first.len())?;
@@ -533,6 +537,9 @@ async fn not_half_visible() -> Checked {
     new.close().await
 }
 
+/// What is done to which file, what is told of it, and of which line.
+type Damage = (&'static str, PathBuf, Option<String>, ErrorKind, Option<u64>);
+
 async fn damage() -> Checked {
     let old = House::new(KINDS[0]).await?;
     let tenant = old.furnish(1, "alpha").await?;
@@ -549,7 +556,7 @@ async fn damage() -> Checked {
     let rows = String::from_utf8(whole.get(&journal).cloned().unwrap_or_default())?;
     let first = rows.lines().next().unwrap_or_default();
     let changed = rows.replacen("effect.completed", "effect.abandoned", 1);
-    let cases: [(&str, PathBuf, Option<String>, ErrorKind, Option<u64>); 9] = [
+    let cases: [Damage; 9] = [
         ("a changed row", journal.clone(), Some(changed), ErrorKind::Corrupt, Some(2)),
         ("a lost row", journal.clone(), Some(format!("{first}\n")), ErrorKind::Corrupt, Some(2)),
         ("half a row", journal.clone(), Some(rows[..rows.len() - 9].to_owned()), ErrorKind::Corrupt, Some(2)),

@@ -3,6 +3,13 @@
 //!
 //! **Adding a backend**: a file with a [`Harness`](agentforge_core::testkit::Harness), and one line in [`backends`].
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test may stop at what it did not expect"
+)]
+
 mod archive;
 mod backend;
 #[cfg(all(unix, feature = "sqlite"))]

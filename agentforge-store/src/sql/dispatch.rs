@@ -19,6 +19,7 @@ pub(crate) struct DispatchSql {
     due: Template,
     epochs: Template,
     claim: Template,
+    #[cfg(feature = "postgres")]
     claim_all: Option<Template>,
     /// Whether epochs come from a sequence.
     numbered: bool,
@@ -81,6 +82,7 @@ impl DispatchSql {
                 "UPDATE dispatch SET epoch = ?, claim = ?, due = ?, \
                  again = CASE WHEN again > ? THEN again END WHERE {ROW}"
             ))?,
+            #[cfg(feature = "postgres")]
             claim_all: match &numbered {
                 None => None,
                 Some(next) => Some(platform(&format!(

@@ -12,6 +12,7 @@ pub(crate) const DISPATCH_TABLE: &str = "dispatch";
 pub(crate) const BELLS_TABLE: &str = "audit_bells";
 
 /// The table of audit entries that wait for their link.
+#[cfg(feature = "postgres")]
 pub(crate) const PENDING_TABLE: &str = "audit_pending";
 
 /// The tables that belong to no tenant.

@@ -60,9 +60,9 @@ async fn a_deactivated_person_does_nothing_from_the_next_decision_on() {
         assert!(space.knowledge("handbook").await.is_ok());
         for (closed, opened) in [(true, false), (false, true)] {
             if closed {
-                identity.deactivate(user).await.unwrap()
+                identity.deactivate(user).await.unwrap();
             } else {
-                identity.activate(user).await.unwrap()
+                identity.activate(user).await.unwrap();
             }
             assert_eq!(space.knowledge("handbook").await.is_ok(), opened);
         }
@@ -217,7 +217,7 @@ async fn a_closed_tenant_is_entered_by_nobody_until_it_is_opened_again() {
         forge.tenants().resume(tenant).await.unwrap();
         assert!(enter().await.is_ok());
 
-        let until = forge.workspace().context().now().after(std::time::Duration::from_secs(3600));
+        let until = forge.workspace().context().now().after(std::time::Duration::from_hours(1));
         enter().await.unwrap().identity().archive_tenant(Some(until)).await.unwrap();
         let error = enter().await.unwrap_err();
         assert!(error.kind() == ErrorKind::Denied && error.message().contains("archived"), "{error}");

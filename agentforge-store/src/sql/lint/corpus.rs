@@ -119,19 +119,19 @@ fn compile_audit(sql: &Statements) {
     }
 }
 
-/// The source with one of its predicates about the tenant dropped, for each of them.
+/// The source with one of its predicates about the tenant dropped, for each of them. The tenant stays named, or the text
+/// would pass for one of the platform's.
 fn without_predicates(source: &str) -> Vec<String> {
     const PREDICATE: &str = "tenant = :tenant";
     let drop = |(at, _)| {
         let (before, after): (&str, &str) = source.split_at(at);
         let begin = before.rfind([' ', '(']).map_or(0, |begin| begin + 1);
-        format!("{}TRUE{}", &before[..begin], &after[PREDICATE.len()..])
+        format!("{}:tenant IS NOT NULL{}", &before[..begin], &after[PREDICATE.len()..])
     };
     source.match_indices(PREDICATE).map(drop).collect()
 }
 
 #[test]
-#[ignore = "does not know yet which tables the platform may read across tenants; run it by name"]
 fn no_predicate_about_the_tenant_can_be_dropped_from_a_prepared_text() {
     for dialect in dialects() {
         let (sql, sources) = listen(None, || Statements::new(dialect, COLLECTIONS).unwrap());

@@ -170,7 +170,6 @@ fn survey(mutants: &BTreeSet<Mutant>, noticed: bool) -> Vec<String> {
 }
 
 #[test]
-#[ignore = "takes minutes, and names mutants that no case notices yet; run it by name"]
 fn every_statement_that_forgets_its_tenant_is_noticed_but_for_the_listed() {
     let mutants = mutants();
     let listed = unnoticed();
