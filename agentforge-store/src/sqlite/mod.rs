@@ -18,6 +18,7 @@ mod inbox;
 mod inspect;
 mod journal;
 mod migrate;
+mod mover;
 mod open;
 mod outbox;
 mod portable;

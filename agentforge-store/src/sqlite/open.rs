@@ -126,8 +126,8 @@ fn writing(path: &Path, options: &SqliteOptions) -> SqliteConnectOptions {
     common(path, options)
         .create_if_missing(true)
         .synchronous(synchronous)
-        // Each page is then moved from the log to the file less often; the log stays below 16 MiB of pages.
-        .pragma("wal_autocheckpoint", "4000")
+        // What the mover leaves is moved by a commit once the log holds 64 MiB of pages.
+        .pragma("wal_autocheckpoint", "16000")
         .pragma("journal_size_limit", "67108864")
 }
 

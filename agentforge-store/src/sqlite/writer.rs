@@ -3,15 +3,17 @@
 //! A caller that goes away after it has queued its work takes nothing with it but the answer. When the connection is
 //! lost the waiting work fails, and the next batch opens another.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use agentforge_core::error::Result;
+use futures::future::{Either, select};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, sqlite::SqliteConnectOptions};
 use tokio::sync::{Notify, mpsc};
 
 use super::{
     change::Pending,
     error::{again, is_busy, translate},
+    mover::Mover,
     run,
     transaction::{Errand, Sent, commit},
 };
@@ -42,6 +44,7 @@ pub(super) struct Writer {
     sql: Arc<Statements>,
     jobs: mpsc::Receiver<Job>,
     written: Arc<Notify>,
+    mover: Mover,
 }
 
 impl Writer {
@@ -52,13 +55,14 @@ impl Writer {
         jobs: mpsc::Receiver<Job>,
         written: Arc<Notify>,
     ) -> Self {
-        Self { options, connection: Some(connection), sql, jobs, written }
+        let mover = Mover::new(options.clone());
+        Self { options, connection: Some(connection), sql, jobs, written, mover }
     }
 
     /// Works until the store is closed or nobody is left who could ask for anything.
     pub(super) async fn work(mut self) {
         let mut waiting = Vec::with_capacity(BATCH);
-        while self.jobs.recv_many(&mut waiting, BATCH).await > 0 {
+        while self.receive(&mut waiting).await {
             let (mut sets, mut errands, mut weight) =
                 (Vec::with_capacity(waiting.len()), Vec::new(), 0_usize);
             for job in waiting.drain(..) {
@@ -85,6 +89,18 @@ impl Writer {
         self.close().await;
     }
 
+    /// Takes what waits; tells whether there was anything or the end has come.
+    async fn receive(&mut self, waiting: &mut Vec<Job>) -> bool {
+        loop {
+            // The mover first, so that it gets on however much waits.
+            let moved = pin!(self.mover.done());
+            let received = pin!(self.jobs.recv_many(waiting, BATCH));
+            if let Either::Right((received, _)) = select(moved, received).await {
+                return received > 0;
+            }
+        }
+    }
+
     async fn write(&mut self, mut sets: Vec<Pending>, mut errands: Vec<Sent>) {
         for set in &mut sets {
             set.answer = set.cx.check_alive().err().map(Err);
@@ -95,6 +111,7 @@ impl Writer {
             return;
         }
         let committed = self.commit(&mut sets, &mut errands).await;
+        let statements = sets.iter().map(Pending::weight).sum::<usize>().saturating_add(errands.len());
         if committed.is_ok() && sets.iter().any(Pending::wakes) {
             self.written.notify_waiters();
         }
@@ -110,6 +127,7 @@ impl Writer {
                 Err(error) => Err(again(error)),
             });
         }
+        self.mover.committed(statements);
     }
 
     async fn commit(&mut self, sets: &mut [Pending], errands: &mut [Sent]) -> Result<()> {
@@ -126,6 +144,7 @@ impl Writer {
     }
 
     async fn close(self) {
+        self.mover.close().await;
         let Some(mut connection) = self.connection else { return };
         let mut program = Program::default();
         // Moves what it can into the file; as the last connection, closing moves the rest.

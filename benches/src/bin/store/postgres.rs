@@ -73,10 +73,12 @@ pub(crate) async fn measure(plan: &Plan) -> Result<(), Failure> {
     change_set(plan, &server, &opened.stores, &cx).await?;
     row_security(plan, &server, &cx).await?;
     audited(plan, &opened.stores, &cx).await?;
-    if plan.wants(BACKEND, shared::LOADING) {
-        shared::loading(BACKEND, &opened.stores, &cx).await?;
-    }
     opened.close().await?;
+    if plan.wants(BACKEND, shared::LOADING) {
+        let opened = Opened::open(&server, "loading").await?;
+        shared::loading(BACKEND, &opened.stores, &cx).await?;
+        opened.close().await?;
+    }
     big_table(plan, &server, &cx).await?;
     tenants(plan, &server).await
 }
