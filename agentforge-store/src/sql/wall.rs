@@ -9,8 +9,7 @@ use super::{
 };
 
 /// What the server makes of the policy's predicate.
-pub(crate) const DEPARSED: &str =
-    "(tenant = (NULLIF(current_setting('agentforge.tenant'::text, true), ''::text))::uuid)";
+pub(crate) const DEPARSED: &str = "(tenant = ( SELECT (NULLIF(current_setting('agentforge.tenant'::text, true), ''::text))::uuid AS entered))";
 
 /// Every table of a schema with a tenant: its name, whether row-level security is on and forced, how many policies it
 /// has, whether they are all the wall's, and whether the role is its owner. Takes schema, predicate and role.

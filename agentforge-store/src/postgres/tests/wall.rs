@@ -108,8 +108,8 @@ async fn every_policy_is_needed_and_its_loss_is_noticed() {
         let forced = format!("ALTER TABLE \"{table}\" FORCE ROW LEVEL SECURITY");
         let policy = format!(
             "CREATE POLICY tenant_wall ON \"{table}\" \
-             USING (tenant = NULLIF(current_setting('agentforge.tenant', true), '')::uuid) \
-             WITH CHECK (tenant = NULLIF(current_setting('agentforge.tenant', true), '')::uuid)"
+             USING (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered)) \
+             WITH CHECK (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered))"
         );
         let all = format!("CREATE POLICY open_door ON \"{table}\" USING (true)");
         for (tear, mend, leaks_now) in [

@@ -26,8 +26,9 @@ const SHORTENED: usize = 8;
 /// The policy of every table that has a tenant.
 const POLICY: &str = "tenant_wall";
 
-/// The tenant of the transaction; null, which no row has, outside of any.
-const TENANT: &str = "NULLIF(current_setting('agentforge.tenant', true), '')::uuid";
+/// The tenant of the transaction; null, which no row has, outside of any. A query of its own, which the server asks once
+/// per statement and not once per row.
+const TENANT: &str = "(SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered)";
 
 /// Whether a table's rows stand behind the policy. What the platform looks through across tenants has no contents.
 pub(crate) fn is_walled(table: &Table) -> bool {
