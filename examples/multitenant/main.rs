@@ -70,6 +70,11 @@ fn options() -> Result<Options, String> {
         match argument.as_str() {
             "--data" => options.data = arguments.next().ok_or("--data needs a folder")?.into(),
             "-h" | "--help" => return Err(USAGE.to_owned()),
+            url if url.contains("://") && !cfg!(feature = "postgres") => {
+                return Err(format!(
+                    "this build knows no PostgreSQL; run\n  cargo run --features postgres --example multitenant -- {url}"
+                ));
+            }
             url if url.contains("://") => options.target = Some(url.to_owned()),
             other => return Err(format!("`{other}` is unknown\n{USAGE}")),
         }
@@ -143,7 +148,7 @@ async fn attack(
     if seen.records.iter().any(|record| record.value.id == target) {
         return Err("a search showed another tenant's record".into());
     }
-    println!("     search for its name     finds {} project, its own", seen.records.len());
+    println!("     search for its name       finds {} project, its own", seen.records.len());
     let entered = forge.enter(victim.tenant, Principal::user(attacker.owner)).await;
     let inside = match entered {
         Ok(workspace) => workspace.records::<ProjectRecord>().get(target).await.err(),
@@ -156,7 +161,7 @@ async fn attack(
 
 fn report(attempt: &str, refused: Option<agentforge::Error>) -> Result<(), Failure> {
     let error = refused.ok_or_else(|| format!("one tenant reached another's record: {attempt}"))?;
-    println!("     {attempt:<24}refused: {error}");
+    println!("     {attempt:<26}refused: {error}");
     Ok(())
 }
 
