@@ -5,12 +5,16 @@
 //! ```
 //!
 //! One line of JSON goes to standard output, progress to standard error. The exit code says whether every acknowledged
-//! change set is there, whole and once. The store must be new, or one that this program made with the same seed never
-//! touched: ids come from the seed.
+//! change set is there, whole and once. Tenants and ids come from the seed, which the line tells, so that a trial can be repeated
+//! on a new store; without one each trial has another.
 
 mod trial;
 
-use std::{io::Write, process::ExitCode};
+use std::{
+    io::Write,
+    process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use agentforge_core::error::{Error, Result};
 
@@ -37,7 +41,8 @@ fn main() -> ExitCode {
 }
 
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options> {
-    let mut options = Options::default();
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut options = Options { seed: since.as_secs(), ..Options::default() };
     while let Some(argument) = arguments.next() {
         let mut number = || {
             let value = arguments.next().unwrap_or_default();

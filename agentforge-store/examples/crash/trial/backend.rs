@@ -2,9 +2,12 @@
 
 use std::{path::Path, sync::Arc};
 
-#[cfg(not(feature = "postgres"))]
-use agentforge_core::error::Error;
-use agentforge_core::{context::CallContext, error::Result, store::Stores, testing::SeededRandom};
+use agentforge_core::{
+    context::CallContext,
+    error::{Error, Result},
+    store::Stores,
+    testing::SeededRandom,
+};
 #[cfg(feature = "postgres")]
 use agentforge_store::postgres::{PostgresOptions, PostgresStore};
 use agentforge_store::sqlite::{SqliteOptions, SqliteStore};
@@ -29,7 +32,13 @@ impl Opened {
         if name(url) == "postgres" {
             return Self::open_postgres(url, system).await;
         }
-        let path = Path::new(url.strip_prefix("sqlite:").unwrap_or(url));
+        let path = url.strip_prefix("sqlite:").unwrap_or(url);
+        if let Some((scheme, _)) = path.split_once("://") {
+            return Err(Error::invalid(format!(
+                "`{scheme}` is no backend; use `sqlite:PATH` or `postgres://…`"
+            )));
+        }
+        let path = Path::new(path);
         let options = SqliteOptions { collections: COLLECTIONS, ..SqliteOptions::default() };
         let spawner = Arc::new(TokioSpawner::default());
         SqliteStore::open(path, options, spawner, &SeededRandom::new(1), system).await.map(Self::Sqlite)

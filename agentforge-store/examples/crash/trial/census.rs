@@ -40,7 +40,7 @@ pub(crate) fn take_stock(options: &Options, ledger: &Ledger) -> Result<Report> {
         let report = census.report(ledger.acknowledged_places()).await;
         opened.close().await?;
         let backend = backend::name(&options.url).to_owned();
-        Ok(Report { kills: options.kills, amid: ledger.amid, backend, ..report? })
+        Ok(Report { kills: options.kills, amid: ledger.amid, backend, seed: options.seed, ..report? })
     })
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct Report {
     pub(crate) repeated: u64,
     /// The backend.
     pub(crate) backend: String,
+    /// What ids and moments came from.
+    pub(crate) seed: u64,
 }
 
 impl Report {
@@ -72,6 +74,7 @@ impl Report {
             "unacknowledged_and_whole": self.unacknowledged,
             "repeated": self.repeated,
             "backend": self.backend,
+            "seed": self.seed,
         });
         // The five that matter come first, which a map of JSON values would not keep.
         format!(
