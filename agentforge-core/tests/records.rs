@@ -182,12 +182,13 @@ fn operation(all: &mut Map<String, Value>) {
         name: "Main".to_owned(),
         host: "openai".to_owned(),
         base_url: None,
+        wire: None,
         secret: Some("openai/key".to_owned()),
         active: true,
     };
     add(all, &provider);
     let money = Money::new(Currency::USD, 1_500_000_000);
-    let price = Some(Price { input: money, cached: None, output: money });
+    let price = Some(Price::new(money, money));
     let (model, id_of_model) = ("gpt-5".to_owned(), id(EnabledModelId::from_uuid, 20));
     add(all, &EnabledModelRecord { id: id_of_model, provider: provider.id, model, enabled, price });
     add(

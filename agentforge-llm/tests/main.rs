@@ -5,12 +5,23 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod anthropic;
+mod bedrock;
+mod cassette;
+mod cohere;
 mod corpus;
 mod decode;
+#[cfg(feature = "http")]
+mod embed;
 mod encode;
 mod errors;
+#[cfg(all(feature = "http", feature = "testkit"))]
+mod faults;
+mod gemini;
 #[cfg(feature = "http")]
 mod http;
+mod layers;
+mod ollama;
+mod openai_responses;
 #[cfg(feature = "http")]
 mod server;
 mod support;

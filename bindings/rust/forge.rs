@@ -38,6 +38,7 @@ use crate::{
     elevation::Elevations,
     keys::KeySource,
     location::Location,
+    providers::ModelSources,
     settings::{Declarations, DeclaredSetting, Settings},
     tokio_runtime::{SystemClock, SystemRandom, TokioOffload, TokioSpawner},
     worker::{KnownAgents, Worker},
@@ -86,6 +87,7 @@ pub(crate) struct Inner {
     pub(crate) knowledge: KnowledgeBases,
     pub(crate) vault: Arc<Vault>,
     pub(crate) secrets: Secrets,
+    pub(crate) models: Arc<ModelSources>,
     offload: Arc<dyn Offload>,
     /// Agents by tenant and name, so that a worker can go on with their runs.
     agents: RwLock<BTreeMap<(TenantId, String), Agent>>,
@@ -131,6 +133,7 @@ pub struct ForgeBuilder {
     keys: KeySource,
     seal_audit: bool,
     pub(crate) checkpoints: CheckpointPlan,
+    pub(crate) models: ModelSources,
 }
 
 impl ForgeBuilder {
@@ -283,6 +286,7 @@ impl ForgeBuilder {
             knowledge,
             vault,
             secrets,
+            models: Arc::new(self.models),
             offload: Arc::new(TokioOffload),
             agents: RwLock::new(BTreeMap::new()),
             spawner,
@@ -330,6 +334,7 @@ impl Forge {
             keys: KeySource::default(),
             seal_audit: false,
             checkpoints: CheckpointPlan::default(),
+            models: ModelSources::default(),
         }
     }
 

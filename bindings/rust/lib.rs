@@ -37,6 +37,7 @@ mod inbox;
 mod keys;
 mod location;
 pub mod models;
+pub mod providers;
 mod records;
 mod secrets;
 pub mod seed;
@@ -66,6 +67,7 @@ pub use forge::{Forge, ForgeBuilder};
 pub use futures::{future::BoxFuture, stream};
 #[cfg(all(feature = "host-transaction", any(feature = "sqlite", feature = "postgres")))]
 pub use host::HostTransaction;
+pub use providers::WorkspaceProviders;
 pub use secrets::WorkspaceSecrets;
 pub use serde_json;
 pub use uuid;

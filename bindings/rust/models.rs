@@ -2,10 +2,18 @@
 
 use std::sync::Arc;
 
-use agentforge_core::{error::Result, model::ChatModel};
+use agentforge_core::{
+    error::Result,
+    model::{ChatModel, Embedder, Reranker},
+};
 use agentforge_llm::layer::Layer;
 
-pub use agentforge_llm::{ApiKey, Environment, Host, ModelChoice, OfflineModel, Registry, layer};
+#[cfg(feature = "testkit")]
+pub use agentforge_llm::testkit;
+pub use agentforge_llm::{
+    ApiKey, AwsKeys, Credential, CredentialSource, Environment, Host, ModelChoice, OfflineModel, Registry,
+    cassette, embed, host, layer, price, recorded, transport,
+};
 
 /// `offline:extractive`: no language model. It quotes what tools find, calls a tool when a request clearly matches one,
 /// and otherwise says what it is.
@@ -37,4 +45,14 @@ pub fn connect(choice: &ModelChoice, environment: &Environment) -> Result<Arc<dy
 pub fn named(name: &str, environment: &Environment) -> Result<Arc<dyn ChatModel>> {
     let model = registry().resolve(name, environment)?;
     Ok(layer::Retry::new(layer::RetryPolicy::default()).wrap(model))
+}
+
+/// The embedder of a name such as `openai:text-embedding-3-small`, with its key from these variables.
+pub fn embedder(name: &str, environment: &Environment) -> Result<Arc<dyn Embedder>> {
+    registry().embedder(name, environment)
+}
+
+/// The reranker of a name such as `cohere:rerank-v3.5`, with its key from these variables.
+pub fn reranker(name: &str, environment: &Environment) -> Result<Arc<dyn Reranker>> {
+    registry().reranker(name, environment)
 }

@@ -55,6 +55,14 @@ impl Room {
 
     async fn stream_answer(&self, request: ChatRequest) -> Result<Happened> {
         let model = &self.agent.0.model;
+        // Before anything is spent: afterwards nobody could say how much it was.
+        if self.agent.0.limits.money.is_some() && model.price_at(self.cx.now()).is_none() {
+            let unknown = format!(
+                "{} has no known price, and the run has a limit in money; set a price or lift the limit",
+                model.info().full_name()
+            );
+            return Ok(model_failure(Error::new(ErrorKind::BudgetExceeded, unknown)));
+        }
         let held_back = self.guards().watch(Stage::Output) || !self.events.takes(kind::PART_DELTA);
         let mut stream = match self.cx.run(model.stream(Arc::new(request), &self.cx)).await {
             Ok(stream) => stream,
@@ -82,7 +90,7 @@ impl Room {
     }
 
     async fn accept(&self, response: ChatResponse) -> Result<Happened> {
-        let cost = match (response.cost, self.agent.0.model.info().price) {
+        let cost = match (response.cost, self.agent.0.model.price_at(self.cx.now())) {
             (Some(cost), _) => cost,
             (None, Some(price)) => price.cost_of(&response.usage)?,
             (None, None) => Cost::Unknown,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ChatEvent, ChatResponse, Delta, FinishReason, PartStart, ResponseInfo, Usage, Warning};
+use super::{ChatEvent, ChatResponse, Cost, Delta, FinishReason, PartStart, ResponseInfo, Usage, Warning};
 use crate::{
     error::{Error, ErrorKind, Result},
     message::{Message, Part, PartContent, Reasoning, Role},
@@ -73,11 +73,13 @@ impl Accumulator {
         for (index, (start, text)) in std::mem::take(&mut self.open) {
             self.whole.insert(index, start.whole(text));
         }
+        // A sum beyond all money is as good as unknown.
+        let cost = info.price.as_ref().map(|price| price.cost_of(&self.usage).unwrap_or(Cost::Unknown));
         ChatResponse {
             message: Message::new(Role::Assistant, self.whole.into_values().collect()),
             finish: self.finish,
             usage: self.usage,
-            cost: None,
+            cost,
             info,
             warnings,
         }

@@ -50,20 +50,60 @@ impl Usage {
 }
 
 /// What tokens cost, in nano-units of a currency per million tokens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Price {
     /// Input.
     pub input: Money,
     /// Input from the provider's cache; the price of input when unknown.
     pub cached: Option<Money>,
+    /// Input written to the provider's cache; the price of input when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_written: Option<Money>,
+    /// Input of sound; the price of input when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_input: Option<Money>,
+    /// Output.
+    pub output: Money,
+    /// Output of sound; the price of output when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audio_output: Option<Money>,
+    /// What all tokens of a request cost instead when its input is long, by growing length.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tiers: Vec<PriceTier>,
+}
+
+/// What all tokens of a request cost whose input is longer than so many tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceTier {
+    /// How much input still has the price below.
+    pub above: u64,
+    /// Input.
+    pub input: Money,
+    /// Input from the provider's cache; the price of input when unknown.
+    pub cached: Option<Money>,
+    /// Input written to the provider's cache; the price of input when unknown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_written: Option<Money>,
     /// Output.
     pub output: Money,
 }
 
 impl Price {
     /// The price of a model that runs inside the process.
-    pub const FREE: Price =
-        Price { input: Money::zero(Currency::USD), cached: None, output: Money::zero(Currency::USD) };
+    pub const FREE: Price = Price::new(Money::zero(Currency::USD), Money::zero(Currency::USD));
+
+    /// A price of input and output alone.
+    pub const fn new(input: Money, output: Money) -> Self {
+        Self {
+            input,
+            cached: None,
+            cache_written: None,
+            audio_input: None,
+            output,
+            audio_output: None,
+            tiers: Vec::new(),
+        }
+    }
 
     /// What a usage costs; unknown when the provider did not say what was used. Rounded up, so that a cap holds.
     pub fn cost_of(&self, usage: &Usage) -> Result<Cost> {
@@ -71,10 +111,30 @@ impl Price {
             return Ok(Cost::Known(Money::zero(self.input.currency())));
         }
         let (Some(input), Some(output)) = (usage.input, usage.output) else { return Ok(Cost::Unknown) };
-        let cached = usage.cached.unwrap_or(0).min(input);
-        let fresh = share(input.saturating_sub(cached), self.input);
-        let cached = share(cached, self.cached.unwrap_or(self.input));
-        fresh.checked_add(cached)?.checked_add(share(output, self.output)).map(Cost::Known)
+        let tier = self.tiers.iter().filter(|tier| input > tier.above).max_by_key(|tier| tier.above);
+        let of_input = tier.map_or(self.input, |tier| tier.input);
+        let of_output = tier.map_or(self.output, |tier| tier.output);
+        let of_cached = tier.map_or(self.cached, |tier| tier.cached).unwrap_or(of_input);
+        let of_written = tier.map_or(self.cache_written, |tier| tier.cache_written).unwrap_or(of_input);
+        let (mut fresh, mut spoken) = (input, output);
+        let take = |of: &mut u64, part: Option<u64>| {
+            let part = part.unwrap_or(0).min(*of);
+            *of = of.saturating_sub(part);
+            part
+        };
+        let shares = [
+            (take(&mut fresh, usage.cached), of_cached),
+            (take(&mut fresh, usage.cache_written), of_written),
+            (take(&mut fresh, usage.audio_input), self.audio_input.unwrap_or(of_input)),
+            (fresh, of_input),
+            (take(&mut spoken, usage.audio_output), self.audio_output.unwrap_or(of_output)),
+            (spoken, of_output),
+        ];
+        let nothing = Money::zero(of_input.currency());
+        let sum = shares
+            .into_iter()
+            .try_fold(nothing, |sum, (tokens, price)| sum.checked_add(share(tokens, price)))?;
+        Ok(Cost::Known(sum))
     }
 }
 
@@ -128,7 +188,7 @@ mod tests {
     #[test]
     fn cached_input_has_its_own_price_and_the_sum_is_rounded_up() {
         let price =
-            Price { input: usd(3_000_000_000), cached: Some(usd(300_000_000)), output: usd(15_000_000_001) };
+            Price { cached: Some(usd(300_000_000)), ..Price::new(usd(3_000_000_000), usd(15_000_000_001)) };
         let usage = Usage { input: Some(100), cached: Some(40), output: Some(1), ..Usage::default() };
         let expected = 60 * 3_000 + 40 * 300 + 15_001;
         assert_eq!(price.cost_of(&usage).unwrap(), Cost::Known(usd(expected)));
@@ -136,9 +196,49 @@ mod tests {
 
     #[test]
     fn a_missing_usage_makes_the_cost_unknown_and_unknown_stays_unknown() {
-        let price = Price { input: usd(1), cached: None, output: usd(1) };
+        let price = Price::new(usd(1), usd(1));
         let unknown = price.cost_of(&Usage::default()).unwrap();
         assert_eq!(unknown, Cost::Unknown);
         assert_eq!(Cost::ZERO.plus(unknown).unwrap(), Cost::Unknown);
+    }
+
+    #[test]
+    fn long_input_moves_every_token_to_its_tier_and_each_kind_has_its_price() {
+        let million = |dollars: i64| usd(dollars * 1_000_000_000);
+        let tier = PriceTier {
+            above: 100,
+            input: million(20),
+            cached: Some(million(2)),
+            cache_written: None,
+            output: million(40),
+        };
+        let price = Price {
+            cached: Some(million(1)),
+            cache_written: Some(million(12)),
+            audio_output: Some(million(80)),
+            tiers: vec![tier, PriceTier { above: 200, input: million(30), ..tier }],
+            ..Price::new(million(10), million(20))
+        };
+        let usage = |input| Usage {
+            input: Some(input),
+            cached: Some(10),
+            cache_written: Some(20),
+            output: Some(5),
+            audio_output: Some(2),
+            ..Usage::default()
+        };
+        let cost = |input| price.cost_of(&usage(input)).unwrap();
+        assert_eq!(cost(100), Cost::Known(usd(1_000 * (10 + 20 * 12 + 70 * 10 + 2 * 80 + 3 * 20))));
+        assert_eq!(cost(101), Cost::Known(usd(1_000 * (10 * 2 + 20 * 20 + 71 * 20 + 2 * 80 + 3 * 40))));
+        assert_eq!(cost(201), Cost::Known(usd(1_000 * (10 * 2 + 20 * 30 + 171 * 30 + 2 * 80 + 3 * 40))));
+        // More cached than came in does not happen; if it is said, no token is paid twice.
+        let odd = Usage {
+            input: Some(5),
+            cached: Some(9),
+            cache_written: Some(9),
+            output: Some(0),
+            ..Usage::default()
+        };
+        assert_eq!(price.cost_of(&odd).unwrap(), Cost::Known(usd(5_000)));
     }
 }

@@ -31,7 +31,7 @@ pub enum EmbedInput {
 /// Texts to embed.
 #[derive(Debug, Clone)]
 pub struct EmbedRequest {
-    /// The texts, at most the embedder's batch.
+    /// The texts, at most the embedder's batch; an embedder over HTTP shares out more by itself.
     pub texts: Vec<String>,
     /// What they are for.
     pub input: EmbedInput,

@@ -59,13 +59,13 @@ pub enum PartStart {
 
 impl PartStart {
     /// The whole part, from all that it grew by. Arguments that are no JSON stay text, so that validation can say so to
-    /// the model; no arguments at all are an empty object.
+    /// the model; no arguments at all, and `null`, which some models write for none, are an empty object.
     pub fn whole(self, text: String) -> Part {
         match self {
             PartStart::Text => Part::text(text),
             PartStart::Reasoning => Part::new(PartContent::Reasoning(Reasoning { text })),
             PartStart::ToolCall { call_id, name } => {
-                let arguments = if text.trim().is_empty() {
+                let arguments = if matches!(text.trim(), "" | "null") {
                     Value::Object(serde_json::Map::new())
                 } else {
                     serde_json::from_str(&text).unwrap_or(Value::String(text))

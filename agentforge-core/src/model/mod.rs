@@ -11,16 +11,18 @@ mod cost;
 mod embed;
 mod event;
 mod port;
+mod rate_limit;
 mod request;
 mod rerank;
 mod scripted;
 mod stream;
 
 pub use accumulator::Accumulator;
-pub use cost::{Cost, Price, Usage};
+pub use cost::{Cost, Price, PriceTier, Usage};
 pub use embed::{EmbedInput, EmbedRequest, EmbedResponse, Embedder, EmbedderInfo};
 pub use event::{ChatEvent, Delta, FinishReason, PartStart};
 pub use port::{ChatModel, ChatModelExt, ModelInfo, Unsupported};
+pub use rate_limit::{RateLimit, RateLimitUnit};
 pub use request::{
     ChatRequest, OutputFormat, PromptCache, ReasoningEffort, Settings, ToolChoice, ToolDefinition,
 };

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::{Accumulator, ChatRequest, ChatResponse, ChatStream, Price};
-use crate::{context::CallContext, error::Result};
+use crate::{context::CallContext, error::Result, time::Timestamp};
 
 /// What a model is and can do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,6 +71,11 @@ pub trait ChatModel: Send + Sync {
 
     /// Starts an answer.
     async fn stream(&self, request: Arc<ChatRequest>, cx: &CallContext) -> Result<ChatStream>;
+
+    /// What it costs at an instant, since prices change; unknown is unknown and never zero.
+    fn price_at(&self, _at: Timestamp) -> Option<Price> {
+        self.info().price.clone()
+    }
 
     /// What the model would refuse of this request, before a byte is sent.
     fn check(&self, request: &ChatRequest) -> Vec<Unsupported> {

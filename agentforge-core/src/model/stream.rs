@@ -8,16 +8,28 @@ use std::{
 use futures::{Stream, StreamExt, stream::BoxStream};
 use serde::{Deserialize, Serialize};
 
-use super::{ChatEvent, Cost, FinishReason, Usage};
+use super::{ChatEvent, Cost, FinishReason, Price, RateLimit, Usage};
 use crate::{error::Result, message::Message};
 
-/// What the provider said about its answer as a whole.
+/// What the provider, and the layers before it, said about the answer as a whole.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ResponseInfo {
-    /// The model that answered, which may be another than was asked for.
+    /// The model that answered in the provider's words, which may be another than was asked for.
     pub model: Option<String>,
     /// The provider's id of the request, for its support.
     pub request_id: Option<String>,
+    /// `provider:model` of the model that answered, where a layer chose among several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered_by: Option<String>,
+    /// What this answer is paid by, where that is not the price of the model that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// Whether a layer gave an earlier answer again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// The provider's rate limits as they stood when the answer began.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rate_limits: Vec<RateLimit>,
 }
 
 /// A tuning knob that was left out because the model lacks it.
@@ -43,7 +55,13 @@ const MAX_BATCH: usize = 256;
 impl ChatStream {
     /// A stream of events.
     pub fn new(events: impl Stream<Item = Result<ChatEvent>> + Send + 'static) -> Self {
-        Self { events: events.boxed(), info: ResponseInfo::default(), warnings: Vec::new(), failed: None }
+        // A batch that met the end is followed by another poll, which not every stream survives.
+        Self {
+            events: events.fuse().boxed(),
+            info: ResponseInfo::default(),
+            warnings: Vec::new(),
+            failed: None,
+        }
     }
 
     /// The same stream with what the provider said before it began.

@@ -21,6 +21,9 @@ pub struct ModelProviderRecord {
     /// Another address than the host's own.
     #[serde(default)]
     pub base_url: Option<String>,
+    /// The wire that is spoken at that address, where it is no host of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wire: Option<String>,
     /// The name of the secret that holds its key; never the key.
     #[serde(default)]
     pub secret: Option<String>,

@@ -5,6 +5,7 @@
 //!
 //! **Adding a framer** is one file here with the same two methods, `feed` and `finish`.
 
+pub(crate) mod event_message;
 mod event_stream;
 mod lines;
 mod sse;

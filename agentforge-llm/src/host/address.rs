@@ -54,6 +54,35 @@ pub(crate) fn ollama(text: &str, source: &str) -> Result<String> {
     base_url(&format!("{scheme}://{host}:{port}{path}"), source)
 }
 
+/// The same for Ollama's own API, which stands beside the `/v1` that the variable may name.
+pub(crate) fn ollama_native(text: &str, source: &str) -> Result<String> {
+    let address = ollama(text, source)?;
+    Ok(address.strip_suffix("/v1").map(str::to_owned).unwrap_or(address))
+}
+
+/// The base address that `AZURE_OPENAI_ENDPOINT` means: Azure shows it without the path of its API.
+pub(crate) fn azure(text: &str, source: &str) -> Result<String> {
+    let address = base_url(text, source)?;
+    Ok(match address.as_str() {
+        whole if whole.ends_with("/v1") => address,
+        half if half.ends_with("/openai") => format!("{half}/v1"),
+        bare => format!("{bare}/openai/v1"),
+    })
+}
+
+/// A text as one segment of a path: every byte of it that is not plain is percent-encoded.
+pub(crate) fn percent_encoded(segment: &str) -> String {
+    let mut encoded = String::with_capacity(segment.len());
+    for byte in segment.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +107,24 @@ mod tests {
     }
 
     #[test]
+    fn an_azure_endpoint_with_and_without_its_path() {
+        let azure = |text: &str| azure(text, "AZURE_OPENAI_ENDPOINT").unwrap();
+        for endpoint in [
+            "https://a.openai.azure.com/",
+            "https://a.openai.azure.com/openai/",
+            "https://a.openai.azure.com/openai/v1",
+        ] {
+            assert_eq!(azure(endpoint), "https://a.openai.azure.com/openai/v1");
+        }
+        assert_eq!(azure("https://gateway/foundry"), "https://gateway/foundry/openai/v1");
+    }
+
+    #[test]
+    fn a_segment_of_a_path() {
+        assert_eq!(percent_encoded("us.a-b_c~1:0/ü"), "us.a-b_c~1%3A0%2F%C3%BC");
+    }
+
+    #[test]
     fn dialects_of_ollama_host() {
         let check =
             |text: &str, expected: &str| assert_eq!(ollama(text, "OLLAMA_HOST").unwrap(), expected, "{text}");
@@ -93,5 +140,9 @@ mod tests {
         check("https://ollama.example.com", "https://ollama.example.com:443/v1");
         check("https://box:9/v1", "https://box:9/v1");
         assert!(ollama("ftp://x", "OLLAMA_HOST").is_err());
+        let native = |text: &str| ollama_native(text, "OLLAMA_HOST").unwrap();
+        assert_eq!(native("box"), "http://box:11434");
+        assert_eq!(native("https://box:9/v1"), "https://box:9");
+        assert_eq!(native("https://box:9/ollama"), "https://box:9/ollama");
     }
 }

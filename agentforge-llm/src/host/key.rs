@@ -28,8 +28,8 @@ impl ApiKey {
         Ok(Self(key.into()))
     }
 
-    /// The key itself, for the one header that carries it.
-    pub(crate) fn expose(&self) -> &str {
+    /// The key itself, for the header that carries it or the vault that seals it.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 

@@ -4,9 +4,13 @@
 //! of its own needs a wire first.
 
 pub(crate) mod address;
+pub(crate) mod aws;
+mod credential;
 mod key;
+mod line;
 mod model;
 mod profile;
+mod public;
 mod quirks;
 mod reply;
 mod rows;
@@ -15,13 +19,17 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use aws::AwsKeys;
+pub use credential::{Credential, CredentialSource};
 pub use key::ApiKey;
+pub(crate) use line::Line;
 pub(crate) use model::HostedModel;
 pub use profile::{Profile, ProfileRow};
+pub use public::{check_public, is_public};
 pub use quirks::{CallIdRule, MaxTokensField, Quirks, ReasoningField, ReasoningReplay, SeedField};
 
-pub(crate) use profile::{ROWS as PROFILE_ROWS, profile_of};
-pub(crate) use rows::rows;
+pub(crate) use profile::{profile_of, rows as profile_rows};
+pub(crate) use rows::{other_name, other_variable, rows};
 
 use crate::wire::openai_chat;
 
@@ -37,7 +45,8 @@ use crate::wire::openai_chat;
 pub struct Host {
     /// The name before the colon in `provider:model`.
     pub name: Cow<'static, str>,
-    /// The address that the wire's paths follow; `None` when only the variable can say it.
+    /// The address that the wire's paths follow; `None` when only the variable can say it. In that of AWS `{region}`
+    /// stands for the region.
     pub base_url: Option<Cow<'static, str>>,
     /// The variable that replaces the address.
     #[serde(default)]
@@ -48,6 +57,9 @@ pub struct Host {
     /// The variable that holds the key.
     #[serde(default)]
     pub key_variable: Option<Cow<'static, str>>,
+    /// The variable that holds a token, which is sent as `Authorization: Bearer …` in place of the key.
+    #[serde(default)]
+    pub token_variable: Option<Cow<'static, str>>,
     /// Whether it serves nobody without a key.
     #[serde(default)]
     pub key_need: KeyNeed,
@@ -73,6 +85,9 @@ pub enum Auth {
     Bearer,
     /// In a header of this name.
     Header(Cow<'static, str>),
+    /// Not itself: a pair of AWS keys signs every request to the service of this name. A single key goes as
+    /// `Authorization: Bearer …`.
+    AwsSignature(Cow<'static, str>),
     /// Not at all.
     None,
 }
@@ -97,6 +112,7 @@ impl Host {
             base_url_variable: None,
             auth: Auth::Bearer,
             key_variable: None,
+            token_variable: None,
             key_need: KeyNeed::Optional,
             wire: Cow::Borrowed(openai_chat::NAME),
             quirks: Quirks::NONE,

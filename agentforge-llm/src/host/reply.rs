@@ -18,13 +18,13 @@ use agentforge_core::{
 use bytes::Bytes;
 use futures::{FutureExt, Stream, StreamExt, future::BoxFuture, stream::BoxStream};
 
-use super::ApiKey;
+use super::Credential;
 use crate::wire::Decoder;
 
 /// The events of one reply.
 pub(super) struct ReplyEvents {
     provider: String,
-    key: Option<ApiKey>,
+    credential: Option<Credential>,
     cx: CallContext,
     body: Option<BoxStream<'static, Result<Bytes>>>,
     decoder: Box<dyn Decoder>,
@@ -51,7 +51,7 @@ struct Idle {
 impl ReplyEvents {
     pub(super) fn new(
         provider: &str,
-        key: Option<ApiKey>,
+        credential: Option<Credential>,
         cx: &CallContext,
         body: BoxStream<'static, Result<Bytes>>,
         decoder: Box<dyn Decoder>,
@@ -63,7 +63,7 @@ impl ReplyEvents {
         };
         Self {
             provider: provider.to_owned(),
-            key,
+            credential,
             cx: cx.clone(),
             body: Some(body),
             decoder,
@@ -172,8 +172,8 @@ impl ReplyEvents {
             (None, true) => error.in_phase(Phase::MidStream),
             (None, false) => error.in_phase(Phase::BeforeFirstEvent),
         };
-        self.failed = Some(match &self.key {
-            Some(key) => key.scrub(error),
+        self.failed = Some(match &self.credential {
+            Some(credential) => credential.scrub(error),
             None => error,
         });
     }

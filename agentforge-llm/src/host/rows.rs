@@ -6,7 +6,7 @@ use super::{
     Auth, CallIdRule, Host, KeyNeed, MaxTokensField, Profile, Quirks, ReasoningField, ReasoningReplay,
     SeedField,
 };
-use crate::wire::{anthropic, openai_chat};
+use crate::wire::{anthropic, bedrock, cohere, gemini, ollama, openai_chat, openai_responses};
 
 /// A host of chat completions that wants a key.
 fn cloud(name: &'static str, base_url: &'static str, key_variable: &'static str) -> Host {
@@ -16,6 +16,7 @@ fn cloud(name: &'static str, base_url: &'static str, key_variable: &'static str)
         base_url_variable: None,
         auth: Auth::Bearer,
         key_variable: Some(Cow::Borrowed(key_variable)),
+        token_variable: None,
         key_need: KeyNeed::Required,
         wire: Cow::Borrowed(openai_chat::NAME),
         quirks: Quirks::NONE,
@@ -49,6 +50,16 @@ pub(crate) fn rows() -> Vec<Host> {
             default_model: Some(Cow::Borrowed(crate::choice::OPENAI_MODEL)),
             ..cloud("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
         },
+        // The same place and key over the newer API, which keeps sealed thoughts between the calls of tools and has tools
+        // of its own. `openai` stays with chat completions: every compatible server that `OPENAI_BASE_URL` may name
+        // speaks them, and they alone take sound, a seed and texts that end the answer.
+        Host {
+            wire: Cow::Borrowed(openai_responses::NAME),
+            base_url_variable: Some(Cow::Borrowed("OPENAI_BASE_URL")),
+            profile: Profile::FULL,
+            default_model: Some(Cow::Borrowed(crate::choice::OPENAI_MODEL)),
+            ..cloud("openai-responses", "https://api.openai.com/v1", "OPENAI_API_KEY")
+        },
         Host {
             wire: Cow::Borrowed(anthropic::NAME),
             auth: Auth::Header(Cow::Borrowed("x-api-key")),
@@ -63,9 +74,63 @@ pub(crate) fn rows() -> Vec<Host> {
             ..cloud("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY")
         },
         Host {
+            wire: Cow::Borrowed(gemini::NAME),
+            auth: Auth::Header(Cow::Borrowed("x-goog-api-key")),
+            base_url_variable: Some(Cow::Borrowed("GEMINI_BASE_URL")),
+            // A Gemini that the profiles do not know: all that think take a number of tokens, new ones a level too.
+            profile: Profile { reasoning_budget: true, ..Profile::FULL },
+            default_model: Some(Cow::Borrowed("gemini-2.5-flash")),
+            ..cloud("google", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY")
+        },
+        Host {
             default_model: Some(Cow::Borrowed(crate::choice::OLLAMA_MODEL)),
             quirks: Quirks { parallel_tool_calls: false, ..Quirks::NONE },
             ..local("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST", "OLLAMA_API_KEY")
+        },
+        // The same server over its own API, which reaches what chat completions lack: the length of the context and how
+        // long a model stays loaded. Both read one variable; `ollama` stays the usual one, since proxies and other
+        // servers speak it too, and since only it can be told to call a tool.
+        Host {
+            wire: Cow::Borrowed(ollama::NAME),
+            default_model: Some(Cow::Borrowed(crate::choice::OLLAMA_MODEL)),
+            ..local("ollama-native", "http://127.0.0.1:11434", "OLLAMA_HOST", "OLLAMA_API_KEY")
+        },
+        Host {
+            wire: Cow::Borrowed(cohere::NAME),
+            base_url_variable: Some(Cow::Borrowed("CO_API_URL")),
+            profile: Profile { structured_with_tools: false, ..Profile::PLAIN },
+            ..cloud("cohere", "https://api.cohere.com", "CO_API_KEY")
+        },
+        // Models of many makers; its profiles know them by their names without a geography.
+        Host {
+            wire: Cow::Borrowed(bedrock::NAME),
+            auth: Auth::AwsSignature(Cow::Borrowed("bedrock")),
+            base_url_variable: Some(Cow::Borrowed("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")),
+            token_variable: Some(Cow::Borrowed("AWS_BEARER_TOKEN_BEDROCK")),
+            profile: Profile { structured_output: false, ..Profile::PLAIN },
+            ..cloud("bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "AWS_ACCESS_KEY_ID")
+        },
+        // Models are named by their deployments; the address is one's own, and `/openai/v1` is added to it.
+        Host {
+            base_url: None,
+            base_url_variable: Some(Cow::Borrowed("AZURE_OPENAI_ENDPOINT")),
+            auth: Auth::Header(Cow::Borrowed("api-key")),
+            token_variable: Some(Cow::Borrowed("AZURE_OPENAI_AD_TOKEN")),
+            quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
+            profile: Profile::FULL,
+            ..cloud("azure", "", "AZURE_OPENAI_API_KEY")
+        },
+        // Searches by itself, calls no tools, and counts tokens unasked.
+        Host {
+            quirks: Quirks {
+                ask_for_usage: false,
+                seed: SeedField::Missing,
+                parallel_tool_calls: false,
+                ..Quirks::NONE
+            },
+            profile: Profile { tools: false, ..Profile::PLAIN },
+            default_model: Some(Cow::Borrowed("sonar")),
+            ..cloud("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY")
         },
         Host {
             quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
@@ -103,6 +168,11 @@ pub(crate) fn rows() -> Vec<Host> {
             ..cloud("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY")
         },
         cloud("xai", "https://api.x.ai/v1", "XAI_API_KEY"),
+        Host {
+            wire: Cow::Borrowed(openai_responses::NAME),
+            profile: Profile::FULL,
+            ..cloud("xai-responses", "https://api.x.ai/v1", "XAI_API_KEY")
+        },
         cloud("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY"),
         cloud("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
         local("vllm", "http://127.0.0.1:8000/v1", "VLLM_BASE_URL", "VLLM_API_KEY"),
@@ -116,6 +186,20 @@ pub(crate) fn rows() -> Vec<Host> {
             ..local("compatible", "", "OPENAI_COMPATIBLE_BASE_URL", "OPENAI_COMPATIBLE_API_KEY")
         },
     ]
+}
+
+/// The name of a host that people call by another one.
+pub(crate) fn other_name(name: &str) -> Option<&'static str> {
+    (name == "gemini").then_some("google")
+}
+
+/// The variable that holds a key where its usual one does not.
+pub(crate) fn other_variable(variable: &str) -> Option<&'static str> {
+    match variable {
+        "GEMINI_API_KEY" => Some("GOOGLE_API_KEY"),
+        "CO_API_KEY" => Some("COHERE_API_KEY"),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

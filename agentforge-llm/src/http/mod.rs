@@ -1,6 +1,7 @@
 //! HTTP to providers, over reqwest. Opens and loads nothing before the first request, uses no proxy of the environment,
 //! follows no redirect, and keeps addresses and keys out of its errors.
 
+mod names;
 mod tls;
 
 use std::{sync::OnceLock, time::Duration};
@@ -21,6 +22,10 @@ const CONNECT: Duration = Duration::from_secs(10);
 /// The transport. Needs a tokio runtime with I/O and time; without one a request is an error and not a panic.
 pub struct HttpTransport {
     connect: Duration,
+    /// Whether a server without TLS is known to speak HTTP/2.
+    http2: bool,
+    /// Whether names may only mean addresses of the open internet.
+    public: bool,
     /// For `http://`: certificates need not be loaded.
     plain: OnceLock<Client>,
     secure: OnceLock<Client>,
@@ -40,7 +45,24 @@ impl HttpTransport {
 
     /// A transport that gives a connection this long, by the clock of the runtime.
     pub const fn with_connect_timeout(connect: Duration) -> Self {
-        Self { connect, plain: OnceLock::new(), secure: OnceLock::new() }
+        Self { connect, http2: false, public: false, plain: OnceLock::new(), secure: OnceLock::new() }
+    }
+
+    /// The same for servers that are known to speak HTTP/2, also without TLS. Over TLS the two sides agree on it by
+    /// themselves.
+    #[must_use]
+    pub fn with_prior_http2(mut self) -> Self {
+        self.http2 = true;
+        self
+    }
+
+    /// The same for addresses that strangers gave: a name that means any address outside the open internet is refused
+    /// when it is looked up, which is when the connection is made. Addresses without a name are looked up by nobody;
+    /// [`check_public`](crate::host::check_public) is for them.
+    #[must_use]
+    pub fn with_public_names(mut self) -> Self {
+        self.public = true;
+        self
     }
 
     fn client(&self, url: &str) -> Result<&Client> {
@@ -52,7 +74,10 @@ impl HttpTransport {
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let client = Client::builder()
+        let builder = Client::builder();
+        let builder = if self.http2 { builder.http2_prior_knowledge() } else { builder };
+        let builder = if self.public { builder.dns_resolver(names::PublicNames) } else { builder };
+        let client = builder
             .tls_backend_preconfigured(tls::config(trust)?)
             .connect_timeout(self.connect)
             .redirect(reqwest::redirect::Policy::none())

@@ -4,12 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use agentforge_core::{
     CallContext, Error, Result,
-    model::{ChatModel, ChatRequest, ChatStream, ModelInfo, Unsupported},
+    model::{ChatModel, ChatRequest, ChatStream, ModelInfo, Price, Unsupported},
+    time::Timestamp,
 };
 use async_trait::async_trait;
-use futures::{StreamExt, stream};
 
-use super::Layer;
+use super::{
+    Layer,
+    begin::{begin, chance},
+};
 
 /// How often and how patiently to try again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,21 +88,13 @@ impl ChatModel for Retrying {
         }
     }
 
+    fn price_at(&self, at: Timestamp) -> Option<Price> {
+        self.inner.price_at(at)
+    }
+
     fn check(&self, request: &ChatRequest) -> Vec<Unsupported> {
         self.inner.check(request)
     }
-}
-
-/// A stream whose first event is there. A stream that begins with its failure is a failure.
-async fn begin(started: Result<ChatStream>) -> Result<ChatStream> {
-    let mut events = started?;
-    let (info, warnings) = (events.info().clone(), events.warnings().to_vec());
-    let first = match events.next().await {
-        Some(Err(error)) => return Err(error),
-        Some(Ok(event)) => Some(Ok(event)),
-        None => None,
-    };
-    Ok(ChatStream::new(stream::iter(first).chain(events)).with_info(info).with_warnings(warnings))
 }
 
 impl RetryPolicy {
@@ -123,13 +118,6 @@ impl RetryPolicy {
             _ => Some(pause),
         }
     }
-}
-
-/// A number from zero to one.
-fn chance(cx: &CallContext) -> f64 {
-    let mut bytes = [0; 4];
-    cx.random().fill(&mut bytes);
-    f64::from(u32::from_le_bytes(bytes)) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]

@@ -85,7 +85,7 @@ impl ChatModel for OfflineModel {
             let text = format!("{} does not offer {} ({})", self.info.full_name(), fault.feature, fault.hint);
             return Err(Error::new(ErrorKind::Unsupported, text).in_phase(Phase::BeforeSend));
         }
-        let info = ResponseInfo { model: Some(Self::MODEL.to_owned()), request_id: None };
+        let info = ResponseInfo { model: Some(Self::MODEL.to_owned()), ..ResponseInfo::default() };
         Ok(ChatStream::new(stream::iter(respond(&request).into_iter().map(Ok))).with_info(info))
     }
 

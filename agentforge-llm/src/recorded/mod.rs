@@ -1,10 +1,15 @@
 //! Recorded traffic: files of requests and replies of real providers, read leniently, and decoded by the wire that each
 //! exchange speaks.
 //!
-//! A file is `{"provider", "case", "exchanges": [{"request", "response"}]}`. A body stands as text in `body`, as bytes in
-//! `body_base64`, or as the payloads of a stream in `chunks`; a request may be missing.
+//! A file is `{"source", "provider", "case", "exchanges": [{"request", "response"}]}`. A request has `method`, `host`,
+//! `path`, `query`, `headers` and a body, or a `url` for host, path and query; it may be missing. A response has `status`,
+//! `headers` and a body. A body stands as text in `body`, as bytes in `body_base64`, or as the payloads of a stream in
+//! `chunks`. How a body came may stand beside it: `pieces` lists the lengths of its pieces, and `broken_off` says why it
+//! ended too early. [`Cassette`](crate::cassette::Cassette) makes and replays such files.
 
+mod envelope;
 mod speaks;
+mod write;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -38,6 +43,8 @@ use crate::{
 /// ```
 #[derive(Debug, Clone)]
 pub struct Recording {
+    /// Where it is from, for people; empty when the file does not say.
+    pub source: String,
     /// Who answered; `unknown` when the file does not say.
     pub provider: String,
     /// What was recorded, for people; empty when the file does not say.
@@ -59,13 +66,23 @@ pub struct Exchange {
     pub headers: Headers,
     /// The body of the reply.
     pub body: Bytes,
+    /// The lengths of the pieces in which the body came; empty when they were not recorded.
+    pub pieces: Vec<usize>,
+    /// Why the body ended too early, when it did.
+    pub broken_off: Option<String>,
 }
 
 /// A recorded request.
 #[derive(Debug, Clone)]
 pub struct RecordedRequest {
+    /// Its method; `POST` when the file does not say.
+    pub method: String,
+    /// The host of its address, with the port where it is not the usual one; `None` when the file does not say.
+    pub host: Option<String>,
     /// The path of its address, without a query.
     pub path: String,
+    /// The query of its address: names and values without their escapes.
+    pub query: Vec<(String, String)>,
     /// Its headers.
     pub headers: Headers,
     /// Its body.
@@ -76,6 +93,19 @@ impl Recording {
     /// Reads a file. What is no JSON, or holds no list of exchanges, is a `decode` error; a member that is missing or of
     /// another form reads as empty.
     pub fn read(file: &[u8]) -> Result<Self> {
+        let mut recording = Self::as_it_came(file)?;
+        for exchange in &mut recording.exchanges {
+            let opened = envelope::opened(exchange.body.clone(), &exchange.headers);
+            if opened != exchange.body {
+                exchange.body = opened;
+                exchange.pieces.clear();
+            }
+        }
+        Ok(recording)
+    }
+
+    /// Reads a file whose replies are to be sent again: nothing is taken off their bodies.
+    pub(crate) fn as_it_came(file: &[u8]) -> Result<Self> {
         let undecodable = |why: String| Error::new(ErrorKind::Decode, format!("this is no recording: {why}"));
         let file: Value = serde_json::from_slice(file).map_err(|error| undecodable(error.to_string()))?;
         let Some(exchanges) = file.get("exchanges").and_then(Value::as_array) else {
@@ -85,6 +115,7 @@ impl Recording {
         let provider = word("provider").unwrap_or("unknown");
         let read = |exchange: &Value| Exchange::of(provider, exchange);
         Ok(Self {
+            source: word("source").unwrap_or_default().to_owned(),
             provider: provider.to_owned(),
             case: word("case").unwrap_or_default().to_owned(),
             exchanges: exchanges.iter().map(read).collect::<Result<_>>()?,
@@ -108,6 +139,8 @@ impl Exchange {
             status: u16::try_from(status).unwrap_or_default(),
             headers: headers_of(reply),
             body,
+            pieces: pieces_of(reply),
+            broken_off: reply.get("broken_off").and_then(Value::as_str).map(str::to_owned),
         })
     }
 
@@ -160,13 +193,83 @@ impl Exchange {
 
 impl RecordedRequest {
     fn of(request: &Value) -> Result<Self> {
-        let path = request.get("path").and_then(Value::as_str).unwrap_or_default();
+        let word = |name: &str| request.get(name).and_then(Value::as_str);
+        let address = Address::of(word("path").or_else(|| word("url")).unwrap_or_default());
+        let query = query_of(request);
         Ok(Self {
-            path: path.split(['?', '#']).next().unwrap_or_default().to_owned(),
+            method: word("method").unwrap_or("POST").to_owned(),
+            host: word("host").map(str::to_owned).or(address.host),
+            path: address.path,
+            query: if query.is_empty() { address.query } else { query },
             headers: headers_of(request),
             body: body_of(request)?,
         })
     }
+}
+
+/// The parts of an address, or of what follows its host.
+pub(crate) struct Address {
+    pub(crate) host: Option<String>,
+    pub(crate) path: String,
+    pub(crate) query: Vec<(String, String)>,
+}
+
+impl Address {
+    pub(crate) fn of(text: &str) -> Self {
+        let text = text.split('#').next().unwrap_or_default();
+        let (before, query) = text.split_once('?').unwrap_or((text, ""));
+        let (host, path) = match before.split_once("://") {
+            Some((_, rest)) => {
+                let end = rest.find('/').unwrap_or(rest.len());
+                let (host, path) = rest.split_at_checked(end).unwrap_or((rest, ""));
+                (Some(host.to_owned()), path)
+            }
+            None => (None, before),
+        };
+        let pair = |pair: &str| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (unescaped(name), unescaped(value))
+        };
+        Self {
+            host,
+            path: path.to_owned(),
+            query: query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect(),
+        }
+    }
+}
+
+/// Text without its percent escapes. An escape that is none stays as it is.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, later)) = rest.split_first() {
+        let digits = if *first == b'%' { later.split_at_checked(2) } else { None };
+        let escaped = digits.and_then(|(digits, after)| {
+            let byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+            Some((byte, after))
+        });
+        let (byte, after) = escaped.unwrap_or((*first, later));
+        bytes.push(byte);
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// `[["name", "value"]]` or `[{"name", "value"}]`.
+fn query_of(request: &Value) -> Vec<(String, String)> {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let pairs = request.get("query").and_then(Value::as_array).into_iter().flatten();
+    pairs
+        .map(|pair| match pair.as_array() {
+            Some(pair) => (text(pair.first()), text(pair.get(1))),
+            None => (text(pair.get("name")), text(pair.get("value"))),
+        })
+        .collect()
+}
+
+fn pieces_of(reply: &Value) -> Vec<usize> {
+    let lengths = reply.get("pieces").and_then(Value::as_array).into_iter().flatten();
+    lengths.filter_map(Value::as_u64).filter_map(|length| usize::try_from(length).ok()).collect()
 }
 
 fn headers_of(message: &Value) -> Headers {
@@ -248,6 +351,31 @@ mod tests {
         assert_eq!(wire(None, broken), "anthropic_messages");
         assert_eq!(wire(None, &format!("event: error\ndata: {broken}\n\n")), "anthropic_messages");
         assert_eq!(wire(None, r#"{"error":{"message":"no","type":"x","code":null}}"#), "openai_chat");
+        // One API under many roofs: of one version and another, of Vertex AI, in a list.
+        let gemini = r#"{"candidates":[{"content":{"parts":[{"text":"Hi"}]}}],"modelVersion":"g"}"#;
+        for path in [
+            "/v1beta/models/g:generateContent",
+            "/v1/models/g:streamGenerateContent?alt=sse",
+            "/v1/projects/p/locations/global/publishers/google/models/g:streamGenerateContent",
+        ] {
+            assert_eq!(wire(Some(path), "anything"), "gemini_generate_content");
+        }
+        assert_eq!(wire(None, gemini), "gemini_generate_content");
+        assert_eq!(wire(None, &format!("[{gemini}]")), "gemini_generate_content");
+        assert_eq!(wire(None, &format!("data: {gemini}\n\n")), "gemini_generate_content");
+        let broken_gemini = r#"{"error":{"code":429,"message":"no","status":"RESOURCE_EXHAUSTED"}}"#;
+        assert_eq!(wire(None, broken_gemini), "gemini_generate_content");
+        assert_eq!(wire(Some("/v1beta/models/g:countTokens"), broken_gemini), "");
+        assert_eq!(wire(Some("/v1beta/models/g:batchEmbedContents"), r#"{"embeddings":[]}"#), "");
+        let on_vertex = "/v1/projects/p/locations/l/publishers/anthropic/models/c:rawPredict";
+        assert_eq!(wire(Some(on_vertex), message), "anthropic_messages");
+        let response = r#"{"object":"response","output":[]}"#;
+        let delta = "event: x\ndata: {\"type\":\"response.output_text.delta\",\"delta\":\"a\"}\n\n";
+        let failed = r#"{"type":"error","code":"server_error","message":"m","sequence_number":2}"#;
+        assert_eq!(wire(Some("/openai/v1/responses"), "anything"), "openai_responses");
+        assert_eq!(wire(Some("/v1/responses/resp_1"), response), "openai_responses");
+        assert_eq!(wire(None, delta), "openai_responses");
+        assert_eq!(wire(None, &format!("event: error\ndata: {failed}\n\n")), "openai_responses");
         // A gateway's own path: the form of an answer is enough, that of an error is not.
         assert_eq!(wire(Some("/model/claude/invoke"), message), "anthropic_messages");
         assert_eq!(wire(Some("/v1/models"), broken), "");
@@ -284,6 +412,23 @@ mod tests {
         let headers = one(&json!({"response": {"headers": {"a": ["1", "2"], "b": 3}}})).headers;
         assert_eq!(headers.iter().collect::<Vec<_>>(), [("a", "1"), ("a", "2")]);
         assert!(one(&json!(7)).wire().is_err());
+    }
+
+    #[test]
+    fn an_address_is_told_in_parts_or_whole() {
+        let request = |request: Value| one(&json!({"request": request})).request.unwrap();
+        let parts = request(json!({"method": "POST", "host": "a.b", "path": "/v1/x", "query": [["k", "1"]]}));
+        let whole = request(json!({"url": "https://a.b/v1/x?k=1#end"}));
+        for read in [parts, whole] {
+            assert_eq!((read.method.as_str(), read.host.as_deref()), ("POST", Some("a.b")));
+            assert_eq!((read.path.as_str(), read.query), ("/v1/x", vec![("k".to_owned(), "1".to_owned())]));
+        }
+        let named = request(json!({"path": "/v1/x?ignored=1", "query": [{"name": "a b", "value": "ü"}]}));
+        assert_eq!((named.host, named.query), (None, vec![("a b".to_owned(), "ü".to_owned())]));
+        let escaped = Address::of("/x?a%20b=%C3%BC&flag&odd=%zz%4");
+        let expected = [("a b", "ü"), ("flag", ""), ("odd", "%zz%4")];
+        assert_eq!(escaped.query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        assert_eq!(Address::of("https://a.b").path, "");
     }
 
     #[test]

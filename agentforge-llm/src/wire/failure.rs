@@ -84,7 +84,7 @@ pub(super) fn excerpt_of_bytes(bytes: &[u8]) -> String {
 }
 
 /// A reply that is not what the wire speaks: an HTML page, plain text, nothing.
-pub(super) fn undecodable(provider: &str, beginning: &[u8]) -> Error {
+pub(crate) fn undecodable(provider: &str, beginning: &[u8]) -> Error {
     let said = excerpt_of_bytes(beginning);
     let text = if said.is_empty() {
         format!("{provider} answered with an empty body")
@@ -100,4 +100,11 @@ pub(super) fn undecodable(provider: &str, beginning: &[u8]) -> Error {
 pub(super) fn cut(provider: &str) -> Error {
     Error::new(ErrorKind::Transport, format!("{provider} ended the stream before the answer was whole"))
         .with("provider", provider)
+}
+
+/// Whether an event was no JSON because it stops in the middle.
+pub(super) fn stops_early(error: &Error) -> bool {
+    std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<serde_json::Error>())
+        .is_some_and(serde_json::Error::is_eof)
 }

@@ -38,11 +38,11 @@ impl Loose<'_> {
 
 /// A count; anything else reads as absent.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Count(pub(super) Option<u64>);
+pub(crate) struct Count(pub(crate) Option<u64>);
 
 /// An object of a known form; anything else reads as absent.
 #[derive(Debug, PartialEq)]
-pub(super) struct Soft<T>(pub(super) Option<T>);
+pub(crate) struct Soft<T>(pub(crate) Option<T>);
 
 /// A list; anything else reads as empty.
 #[derive(Debug, PartialEq)]

@@ -10,14 +10,21 @@
 //! serve every wire.
 
 pub mod anthropic;
+pub mod bedrock;
 mod call_id;
+pub mod cohere;
 mod failure;
+pub mod gemini;
 mod intake;
-mod lenient;
+pub(crate) mod lenient;
 mod names;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
 mod parts;
+mod rate_limit;
 mod result_text;
+mod strict;
 mod wait;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -29,8 +36,9 @@ use agentforge_core::{
 };
 use bytes::Bytes;
 
-pub(crate) use failure::request_id;
+pub(crate) use failure::{request_id, undecodable};
 pub use names::{NameRule, ToolNames};
+pub(crate) use rate_limit::rate_limits;
 pub use wait::wait_of;
 
 use crate::{
@@ -40,7 +48,15 @@ use crate::{
 
 /// All wires of this crate.
 pub fn builtin() -> Vec<Arc<dyn Wire>> {
-    vec![Arc::new(openai_chat::OpenAiChat), Arc::new(anthropic::AnthropicMessages)]
+    vec![
+        Arc::new(openai_chat::OpenAiChat),
+        Arc::new(openai_responses::OpenAiResponses),
+        Arc::new(anthropic::AnthropicMessages),
+        Arc::new(bedrock::BedrockConverse),
+        Arc::new(cohere::CohereChat),
+        Arc::new(ollama::OllamaChat),
+        Arc::new(gemini::GeminiGenerateContent),
+    ]
 }
 
 /// What a request is written for.

@@ -62,6 +62,25 @@ impl Parts {
         }
     }
 
+    /// Grows a part to the whole text that it should have by now, where that goes on from what it has.
+    pub(super) fn complete(&mut self, index: u32, whole: &str, events: &mut VecDeque<ChatEvent>) {
+        let rest = self.open(index).and_then(|part| whole.strip_prefix(part.text.as_str()));
+        self.grow(index, rest.unwrap_or_default(), events);
+    }
+
+    /// Keeps the place of a part that is not streamed and comes later, by [`Parts::fill`].
+    pub(super) fn reserve(&mut self) -> u32 {
+        let index = self.next();
+        self.0.push(None);
+        index
+    }
+
+    /// Adds a part at the place that was kept for it.
+    pub(super) fn fill(&self, index: u32, part: Part, events: &mut VecDeque<ChatEvent>) {
+        debug_assert!(self.0.len() > usize::try_from(index).unwrap_or(usize::MAX), "a place that was kept");
+        events.push_back(ChatEvent::PartEnd { index, part });
+    }
+
     /// Adds a part that was not streamed.
     pub(super) fn whole(&mut self, part: Part, events: &mut VecDeque<ChatEvent>) {
         let index = self.next();

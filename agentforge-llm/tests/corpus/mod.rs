@@ -3,7 +3,13 @@
 //! to the folder that `AGENTFORGE_CORPORA` names.
 
 mod anthropic;
+mod bedrock;
+mod cohere;
+mod gemini;
+mod ollama;
 mod openai_chat;
+mod openai_responses;
+mod perplexity;
 
 use std::{
     collections::BTreeMap,
@@ -27,9 +33,9 @@ use serde_json::{Map, Value};
 use crate::support::{events_of, fold, recall};
 
 /// One recorded exchange and where it was found.
-struct Case {
-    name: String,
-    exchange: Exchange,
+pub(crate) struct Case {
+    pub(crate) name: String,
+    pub(crate) exchange: Exchange,
 }
 
 /// What a plain reading of an exchange's JSON says, and what we read. What a plain reading cannot say is `None`.
@@ -64,12 +70,17 @@ fn plain_reading(wire: &dyn Wire, exchange: &Exchange) -> Reading {
     match wire.name() {
         wire::openai_chat::NAME => openai_chat::reading(exchange),
         wire::anthropic::NAME => anthropic::reading(exchange),
+        wire::bedrock::NAME => bedrock::reading(exchange),
+        wire::cohere::NAME => cohere::reading(exchange),
+        wire::ollama::NAME => ollama::reading(exchange),
+        wire::gemini::NAME => gemini::reading(exchange),
+        wire::openai_responses::NAME => openai_responses::reading(exchange),
         other => panic!("there is no plain reading of `{other}`; write one beside the others"),
     }
 }
 
 /// The folder of recordings; `None`, said aloud, when there is none.
-fn folder() -> Option<PathBuf> {
+pub(crate) fn folder() -> Option<PathBuf> {
     let root = std::env::var_os("AGENTFORGE_CORPORA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"), PathBuf::from);
     let folder = root.join("llm");
@@ -81,11 +92,11 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// Writes past the capture of the test harness.
-fn say(text: &str) {
+pub(crate) fn say(text: &str) {
     std::io::stderr().write_all(text.as_bytes()).unwrap();
 }
 
-fn cases(folder: &Path) -> Vec<Case> {
+pub(crate) fn cases(folder: &Path) -> Vec<Case> {
     let mut files: Vec<PathBuf> = Vec::new();
     for provider in
         std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir())
@@ -111,15 +122,26 @@ fn spoken(folder: &Path) -> impl Iterator<Item = (Case, Arc<dyn Wire>)> {
 
 fn is_stream(exchange: &Exchange) -> bool {
     !exchange.body.trim_ascii_start().starts_with(b"{")
+        || serde_json::from_slice::<serde::de::IgnoredAny>(&exchange.body).is_err()
 }
 
 /// The JSON of a body: one document, or the data of every event.
 fn payloads(exchange: &Exchange) -> Vec<Value> {
+    if exchange.body.first() == Some(&0) {
+        return bedrock::messages(exchange);
+    }
+    if let Ok(pieces) = serde_json::from_slice::<Vec<Value>>(&exchange.body) {
+        return pieces;
+    }
     if !is_stream(exchange) {
         return vec![serde_json::from_slice(&exchange.body).unwrap()];
     }
     let text = String::from_utf8(exchange.body.to_vec()).unwrap();
-    let data = text.lines().filter_map(|line| line.strip_prefix("data:")).map(str::trim);
+    // The data of events, or the values of lines.
+    let data = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:").or(Some(line).filter(|line| line.starts_with('{'))))
+        .map(str::trim);
     data.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).unwrap()).collect()
 }
 
@@ -129,7 +151,7 @@ fn word(value: &Value) -> String {
 
 /// Arguments that came as text: none are an empty object, and what is no JSON stays text.
 fn arguments(text: &str) -> Value {
-    if text.trim().is_empty() {
+    if matches!(text.trim(), "" | "null") {
         return Value::Object(Map::new());
     }
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
@@ -230,7 +252,12 @@ fn every_recorded_answer_says_what_its_json_says() {
         }
         let (events, error, info) = events_of(&*wire, recall(), [&*exchange.body]);
         let failing = payloads(&exchange).iter().any(|payload| payload["error"].is_object())
-            || anthropic::is_spliced(&exchange);
+            || anthropic::is_spliced(&exchange)
+            || bedrock::is_failing(&exchange)
+            || openai_responses::is_failing(&exchange)
+            || cohere::is_failing(&exchange)
+            || ollama::is_failing(&exchange)
+            || (wire.name() == wire::gemini::NAME && gemini::is_failing(&exchange));
         if let Some(error) = error {
             assert!(failing, "{name}: {error:?}");
             failures.push(format!("{name}: {} {error}", error.kind()));
@@ -267,7 +294,17 @@ fn every_recorded_answer_says_what_its_json_says() {
 #[test]
 fn no_recorded_answer_of_our_wires_is_refused() {
     let Some(folder) = folder() else { return };
-    let paths = [("/v1/messages", wire::anthropic::NAME), ("/chat/completions", wire::openai_chat::NAME)];
+    let paths = [
+        ("/v1/messages", wire::anthropic::NAME),
+        ("/chat/completions", wire::openai_chat::NAME),
+        ("/converse", wire::bedrock::NAME),
+        ("/converse-stream", wire::bedrock::NAME),
+        ("/responses", wire::openai_responses::NAME),
+        ("/v2/chat", wire::cohere::NAME),
+        ("/api/chat", wire::ollama::NAME),
+        (":generateContent", wire::gemini::NAME),
+        (":streamGenerateContent", wire::gemini::NAME),
+    ];
     for Case { name, exchange } in cases(&folder) {
         let path = exchange.request.as_ref().map(|request| request.path.as_str()).unwrap_or_default();
         let spoken = exchange.wire().ok().map(|wire| wire.name());
@@ -278,6 +315,10 @@ fn no_recorded_answer_of_our_wires_is_refused() {
         for (mark, wire) in [
             ("\"chat.completion", wire::openai_chat::NAME),
             ("\"type\":\"message_start\"", wire::anthropic::NAME),
+            ("\"contentBlockIndex\"", wire::bedrock::NAME),
+            ("response.output_item.added\"", wire::openai_responses::NAME),
+            ("\"type\":\"message-start\"", wire::cohere::NAME),
+            ("\"modelVersion\"", wire::gemini::NAME),
         ] {
             assert!(!body.contains(mark) || spoken == Some(wire), "{name}: {spoken:?}");
         }

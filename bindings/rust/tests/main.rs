@@ -27,8 +27,11 @@ mod identity;
 #[cfg(feature = "sqlite")]
 mod inbox;
 mod knowledge;
+mod models;
 mod opening;
 mod processes;
+#[cfg(all(feature = "http", feature = "testkit"))]
+mod providers;
 mod quickstart;
 mod readme;
 mod records;

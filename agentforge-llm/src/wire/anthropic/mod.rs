@@ -13,7 +13,7 @@ mod encode;
 mod error;
 mod media;
 mod messages;
-mod schema;
+pub(super) mod schema;
 mod settings;
 
 use agentforge_core::{

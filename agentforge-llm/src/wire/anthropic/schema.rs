@@ -25,7 +25,7 @@ const FORMATS: &[&str] =
     &["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
 /// The schema as the API takes it.
-pub(super) fn narrowed(schema: &Value) -> Value {
+pub(in crate::wire) fn narrowed(schema: &Value) -> Value {
     let Value::Object(members) = schema else { return schema.clone() };
     let mut kept = Map::new();
     let mut said = Vec::new();

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::{answer::Answer, chunk::Chunk, error::stream_error};
 use crate::wire::{
     Decoder, Recall,
-    failure::{cut, excerpt, undecodable},
+    failure::{cut, excerpt, stops_early, undecodable},
     intake::{Intake, Payload},
 };
 
@@ -155,10 +155,4 @@ impl Reader {
     fn in_phase(&self, error: Error) -> Error {
         error.in_phase(self.phase())
     }
-}
-
-fn stops_early(error: &Error) -> bool {
-    std::error::Error::source(error)
-        .and_then(|source| source.downcast_ref::<serde_json::Error>())
-        .is_some_and(serde_json::Error::is_eof)
 }

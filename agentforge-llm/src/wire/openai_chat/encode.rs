@@ -11,7 +11,7 @@ use super::{check, messages::messages};
 use crate::{
     host::{MaxTokensField, ReasoningField, SeedField},
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal, strict::is_strict},
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -176,27 +176,5 @@ const fn effort(effort: ReasoningEffort) -> &'static str {
         ReasoningEffort::Low => "low",
         ReasoningEffort::Medium => "medium",
         ReasoningEffort::High => "high",
-    }
-}
-
-/// Whether a schema keeps the rules of strict mode: every object is closed and requires all of its properties. A
-/// provider refuses `strict` for any other schema.
-fn is_strict(schema: &Value) -> bool {
-    match schema {
-        Value::Array(items) => items.iter().all(is_strict),
-        Value::Object(fields) => {
-            let closed = match fields.get("properties") {
-                Some(Value::Object(properties)) => {
-                    let required = fields.get("required").and_then(Value::as_array);
-                    fields.get("additionalProperties") == Some(&Value::Bool(false))
-                        && properties.keys().all(|name| {
-                            required.is_some_and(|required| required.iter().any(|one| one == name.as_str()))
-                        })
-                }
-                _ => fields.get("type") != Some(&Value::String("object".to_owned())),
-            };
-            closed && fields.values().all(is_strict)
-        }
-        _ => true,
     }
 }

@@ -1,4 +1,4 @@
-//! What a failing reply, or an error inside a stream, means.
+//! What a failing reply, or an error inside a stream, means. The responses API names its errors alike and reads them here.
 
 use agentforge_core::{Error, ErrorKind, error::Phase};
 use serde_json::Value;
@@ -6,11 +6,12 @@ use serde_json::Value;
 use crate::wire::{
     ReplyHead,
     failure::{excerpt, excerpt_of_bytes, failure, kind_of_status},
+    wait::wait_in_words,
     wait_of,
 };
 
 /// A reply with a failing status. The body is JSON mostly; a page of a proxy is quoted from its beginning.
-pub(super) fn decode_error(head: &ReplyHead, body: &[u8]) -> Error {
+pub(in crate::wire) fn decode_error(head: &ReplyHead, body: &[u8]) -> Error {
     let said = serde_json::from_slice::<Value>(body).ok();
     let said = said.as_ref().map(Said::of);
     let message = match &said {
@@ -18,7 +19,7 @@ pub(super) fn decode_error(head: &ReplyHead, body: &[u8]) -> Error {
         None => excerpt_of_bytes(body),
     };
     let kind = said.as_ref().and_then(|said| said.kind(head.status)).unwrap_or(kind_of_status(head.status));
-    let wait = wait_of(head, &message);
+    let wait = wait_of(head, &message).or_else(|| said.as_ref().and_then(|said| said.wait));
     let mut error = failure(kind, head, &message);
     if let Some(code) = said.as_ref().and_then(|said| said.code.clone()) {
         error = error.with("provider_code", code);
@@ -27,7 +28,7 @@ pub(super) fn decode_error(head: &ReplyHead, body: &[u8]) -> Error {
 }
 
 /// An error that came inside a stream, after a status of success.
-pub(super) fn stream_error(provider: &str, body: &Value, phase: Phase) -> Error {
+pub(in crate::wire) fn stream_error(provider: &str, body: &Value, phase: Phase) -> Error {
     let said = Said::of(body);
     let usual = if said.kind == "invalid_request_error" { 400 } else { 500 };
     let status = said.status.unwrap_or(usual);
@@ -45,7 +46,8 @@ pub(super) fn stream_error(provider: &str, body: &Value, phase: Phase) -> Error 
     if let Some(code) = said.code.clone() {
         error = error.with("provider_code", code);
     }
-    advise(error, Some(&said), None)
+    let wait = wait_in_words(&said.message).or(said.wait);
+    advise(error, Some(&said), wait)
 }
 
 /// Adds what the provider said about trying again.
@@ -65,6 +67,8 @@ struct Said {
     kind: String,
     code: Option<String>,
     status: Option<u16>,
+    /// Google's compatible API says it in its own way.
+    wait: Option<std::time::Duration>,
 }
 
 impl Said {
@@ -87,9 +91,12 @@ impl Said {
         if let Some(raw) = error.pointer("/metadata/raw").and_then(text) {
             message = format!("{message}: {raw}");
         }
-        let code = field("code");
+        let code = field("code").or_else(|| body.get("code").and_then(text));
         let status = field("status_code").or_else(|| code.clone()).and_then(|code| code.parse::<u16>().ok());
+        let details = error.get("details").and_then(Value::as_array);
+        let delay = details.into_iter().flatten().find_map(|detail| detail.get("retryDelay")?.as_str());
         Self {
+            wait: delay.and_then(|delay| wait_in_words(&format!("retry in {delay}"))),
             message,
             kind: field("type").unwrap_or_default(),
             code,
@@ -105,9 +112,12 @@ impl Said {
                 "context_length_exceeded" | "exceed_context_size_error" | "string_above_max_length" => {
                     ErrorKind::ContextOverflow
                 }
-                "content_filter" | "content_policy_violation" | "ResponsibleAIPolicyViolation" => {
-                    ErrorKind::ContentFiltered
-                }
+                "content_filter"
+                | "content_policy_violation"
+                | "image_content_policy_violation"
+                | "invalid_prompt"
+                | "cyber_policy"
+                | "ResponsibleAIPolicyViolation" => ErrorKind::ContentFiltered,
                 "insufficient_quota" | "billing_hard_limit_reached" | "billing_not_active" => {
                     ErrorKind::QuotaExceeded
                 }
@@ -115,14 +125,25 @@ impl Said {
                 "permission_error" | "permission_denied" => ErrorKind::Denied,
                 "model_not_found" | "not_found_error" => ErrorKind::NotFound,
                 "rate_limit_exceeded" | "rate_limit_error" | "too_many_requests" => ErrorKind::RateLimited,
-                "overloaded_error" | "server_overloaded" | "engine_overloaded_error" => ErrorKind::Overloaded,
+                "overloaded_error"
+                | "server_overloaded"
+                | "server_is_overloaded"
+                | "engine_overloaded_error"
+                | "slow_down" => ErrorKind::Overloaded,
                 "timeout_error" => ErrorKind::Timeout,
                 _ => return None,
             })
         });
         named.or_else(|| {
             let overflow = matches!(status, 400 | 413 | 422 | 500) && speaks_of_overflow(&self.message);
-            overflow.then_some(ErrorKind::ContextOverflow)
+            // xAI has one status and one code for everything that is wrong.
+            let says = |words: &str| status == 400 && self.message.starts_with(words);
+            match () {
+                () if overflow => Some(ErrorKind::ContextOverflow),
+                () if says("Incorrect API key") => Some(ErrorKind::Unauthenticated),
+                () if says("Model not found") => Some(ErrorKind::NotFound),
+                () => None,
+            }
         })
     }
 }

@@ -8,7 +8,7 @@ mod chunk;
 mod decode;
 mod details;
 mod encode;
-mod error;
+pub(super) mod error;
 mod media;
 mod messages;
 mod tool_calls;

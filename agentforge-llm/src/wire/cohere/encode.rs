@@ -1,0 +1,105 @@
+//! Writes a request. Members come in the order of their names, so that a repeated prefix is the same bytes and the
+//! provider's cache finds it.
+
+use agentforge_core::{
+    Error, Result,
+    model::{ChatRequest, OutputFormat, ToolChoice, ToolDefinition},
+};
+use serde_json::{Map, Value, json};
+
+use super::{check, messages::messages, settings::settings};
+use crate::{
+    transport::Headers,
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+};
+
+pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
+    let faults = check::faults(request, target);
+    if !faults.is_empty() {
+        return Err(refusal(target, &faults));
+    }
+    if request.messages.is_empty() {
+        return Err(Error::invalid("a chat request needs at least one message"));
+    }
+    let called =
+        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
+    let names =
+        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let mut warnings = Vec::new();
+    let mut body = Map::new();
+    let written = messages(&request.messages, target, &names, &mut warnings);
+    body.insert("model".to_owned(), target.model.model.clone().into());
+    body.insert("messages".to_owned(), written.messages.into());
+    if !written.documents.is_empty() {
+        body.insert("documents".to_owned(), written.documents.into());
+    }
+    body.insert("stream".to_owned(), (target.delivery == Delivery::Streamed).into());
+    tools(request, &names, &mut body)?;
+    if let OutputFormat::Json { schema, .. } = &request.output {
+        let format = json!({"type": "json_object", "json_schema": schema.as_value()});
+        body.insert("response_format".to_owned(), format);
+    }
+    settings(request, target, &mut body, &mut warnings);
+    match request.extra.get(&target.model.provider) {
+        None => {}
+        Some(Value::Object(extra)) => body.extend(extra.clone()),
+        Some(_) => {
+            return Err(Error::invalid(format!(
+                "`extra` for {} must be an object of members for the request's body",
+                target.model.provider
+            )));
+        }
+    }
+    let body = serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    Ok(EncodedRequest {
+        path: "/v2/chat".to_owned(),
+        headers: Headers::from_iter([("content-type", "application/json")]),
+        body: body.into(),
+        warnings,
+        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+    })
+}
+
+/// The tools, and which of them to call. The API cannot be told to call a certain one: it is shown that one alone.
+fn tools(request: &ChatRequest, names: &ToolNames, body: &mut Map<String, Value>) -> Result<()> {
+    let only = match &request.tool_choice {
+        ToolChoice::Required if request.tools.is_empty() => {
+            return Err(Error::invalid(
+                "a tool call is required and there are no tools; add one or let the model decide",
+            ));
+        }
+        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
+                .with("tool", name.clone()));
+        }
+        ToolChoice::Tool(name) => Some(name),
+        _ => None,
+    };
+    if request.tools.is_empty() {
+        return Ok(());
+    }
+    let shown = request.tools.iter().filter(|tool| only.is_none_or(|only| tool.name == *only));
+    let shown: Vec<Value> = shown.map(|tool| definition(tool, names)).collect();
+    body.insert("tools".to_owned(), shown.into());
+    let choice = match &request.tool_choice {
+        ToolChoice::Auto => return Ok(()),
+        ToolChoice::None => "NONE",
+        ToolChoice::Required | ToolChoice::Tool(_) => "REQUIRED",
+    };
+    body.insert("tool_choice".to_owned(), choice.into());
+    Ok(())
+}
+
+fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
+    let mut parameters = tool.parameters.as_value().clone();
+    if let Value::Object(fields) = &mut parameters {
+        fields.entry("type").or_insert_with(|| "object".into());
+        fields.entry("properties").or_insert_with(|| json!({}));
+    }
+    json!({"type": "function", "function": {
+        "name": names.to_provider(&tool.name),
+        "description": tool.description,
+        "parameters": parameters,
+    }})
+}

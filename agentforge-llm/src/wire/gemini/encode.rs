@@ -1,0 +1,130 @@
+//! Writes a request. Members come in the order of their names, so that a repeated prefix is the same bytes and the
+//! provider's cache, which it keeps unasked, finds it.
+
+use agentforge_core::{
+    Error, Result,
+    model::{ChatRequest, OutputFormat, ToolChoice, ToolDefinition, Warning},
+};
+use serde_json::{Map, Value, json};
+
+use super::{check, extra, messages::messages, schema::narrowed, settings::settings};
+use crate::{
+    transport::Headers,
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+};
+
+/// What names of functions the API takes.
+const NAMES: NameRule = NameRule { longest: 64, also: "-." };
+
+pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
+    let faults = check::faults(request, target);
+    if !faults.is_empty() {
+        return Err(refusal(target, &faults));
+    }
+    let path = path(target)?;
+    let called =
+        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
+    let names = ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NAMES);
+    let mut warnings = Vec::new();
+    let written = messages(&request.messages, target, &names, &mut warnings)?;
+    if written.contents.is_empty() {
+        return Err(Error::invalid("a chat request needs at least one message beside the system's"));
+    }
+    let mut body = Map::new();
+    let mut set = |member: &str, value: Value| {
+        body.insert(member.to_owned(), value);
+    };
+    set("contents", written.contents.into());
+    if !written.system.is_empty() {
+        set("systemInstruction", json!({"parts": written.system}));
+    }
+    if !request.tools.is_empty() {
+        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+        set("tools", json!([{"functionDeclarations": tools}]));
+    }
+    if let Some(choice) = tool_choice(request, &names)? {
+        set("toolConfig", json!({"functionCallingConfig": choice}));
+    }
+    let mut config = settings(request, target, &mut warnings);
+    if let OutputFormat::Json { schema, .. } = &request.output {
+        config.insert("responseMimeType".to_owned(), "application/json".into());
+        config.insert("responseJsonSchema".to_owned(), narrowed(schema.as_value()));
+    }
+    if !config.is_empty() {
+        set("generationConfig", config.into());
+    }
+    match request.extra.get(&target.model.provider) {
+        None => {}
+        Some(Value::Object(members)) => extra::join(&mut body, members),
+        Some(_) => {
+            return Err(Error::invalid(format!(
+                "`extra` for {} must be an object of members for the request's body",
+                target.model.provider
+            )));
+        }
+    }
+    warnings.extend(extra::leave_to_cache(&mut body).into_iter().map(|member| Warning {
+        setting: member.to_owned(),
+        message: "left out: the cached content brings its own".to_owned(),
+    }));
+    let body = serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    Ok(EncodedRequest {
+        path,
+        headers: Headers::from_iter([("content-type", "application/json")]),
+        body: body.into(),
+        warnings,
+        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+    })
+}
+
+/// The model stands in the path. A name with a folder of its own, such as `tunedModels/x`, is taken as it is.
+fn path(target: &Target<'_>) -> Result<String> {
+    let model = &target.model.model;
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.@/".contains(&letter);
+    let is_sound = |step: &str| !step.is_empty() && step != "." && step != "..";
+    if !model.bytes().all(fits) || !model.split('/').all(is_sound) {
+        return Err(Error::invalid(format!(
+            "`{model}` is no name of a model; use letters, digits, `-`, `_`, `.`, `@` and `/`"
+        ))
+        .with("model", model.clone()));
+    }
+    let folder = if model.contains('/') { "" } else { "models/" };
+    Ok(match target.delivery {
+        Delivery::Streamed => format!("/{folder}{model}:streamGenerateContent?alt=sse"),
+        Delivery::Whole => format!("/{folder}{model}:generateContent"),
+    })
+}
+
+fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
+    let mut schema = narrowed(tool.parameters.as_value());
+    if let Value::Object(fields) = &mut schema {
+        fields.entry("type").or_insert_with(|| "object".into());
+    }
+    json!({
+        "name": names.to_provider(&tool.name),
+        "description": tool.description,
+        "parametersJsonSchema": schema,
+    })
+}
+
+fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
+    Ok(match &request.tool_choice {
+        ToolChoice::Auto => None,
+        ToolChoice::None if request.tools.is_empty() => None,
+        ToolChoice::None => Some(json!({"mode": "NONE"})),
+        ToolChoice::Required if request.tools.is_empty() => {
+            return Err(Error::invalid(
+                "a tool call is required and there are no tools; add one or let the model decide",
+            ));
+        }
+        ToolChoice::Required => Some(json!({"mode": "ANY"})),
+        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
+                .with("tool", name.clone()));
+        }
+        ToolChoice::Tool(name) => {
+            Some(json!({"mode": "ANY", "allowedFunctionNames": [names.to_provider(name)]}))
+        }
+    })
+}

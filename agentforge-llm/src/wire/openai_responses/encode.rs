@@ -1,0 +1,139 @@
+//! Writes a request. Members come in the order of their names, so that a repeated prefix is the same bytes and the
+//! provider's cache finds it.
+
+use agentforge_core::{
+    Error, Result,
+    model::{ChatRequest, OutputFormat, ToolChoice, ToolDefinition},
+};
+use serde_json::{Map, Value, json};
+
+use super::{check, input::Writer, settings::settings};
+use crate::{
+    transport::Headers,
+    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal, strict::is_strict},
+};
+
+pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
+    let faults = check::faults(request, target);
+    if !faults.is_empty() {
+        return Err(refusal(target, &faults));
+    }
+    if request.messages.is_empty() {
+        return Err(Error::invalid("a chat request needs at least one message"));
+    }
+    let called =
+        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
+    let names =
+        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let extra = extra(request, target)?;
+    let stored = extra.and_then(|extra| extra.get("store")) == Some(&Value::Bool(true));
+    let (input, mut warnings) = Writer::new(target, &names, stored).write(&request.messages);
+    let mut body = Map::new();
+    let mut set = |member: &str, value: Value| {
+        body.insert(member.to_owned(), value);
+    };
+    set("model", target.model.model.clone().into());
+    set("input", input.into());
+    set("store", false.into());
+    // Models that do not think refuse to seal a thought.
+    if target.profile.reasoning_effort {
+        set("include", json!(["reasoning.encrypted_content"]));
+    }
+    if target.delivery == Delivery::Streamed {
+        set("stream", true.into());
+    }
+    if !request.tools.is_empty() {
+        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names, target)).collect();
+        set("tools", tools.into());
+    }
+    if let Some(choice) = tool_choice(request, &names)? {
+        set("tool_choice", choice);
+    }
+    if let OutputFormat::Json { name, schema } = &request.output {
+        let schema = schema.as_value();
+        let mut format =
+            json!({"type": "json_schema", "name": NameRule::COMMON.mend(name), "schema": schema});
+        mark_strict(&mut format, schema, target);
+        set("text", json!({ "format": format }));
+    }
+    settings(request, target, &mut body, &mut warnings);
+    for (member, value) in extra.into_iter().flatten() {
+        join(&mut body, member, value.clone());
+    }
+    let body = serde_json::to_vec(&Value::Object(body))
+        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    Ok(EncodedRequest {
+        path: "/responses".to_owned(),
+        headers: Headers::from_iter([("content-type", "application/json")]),
+        body: body.into(),
+        warnings,
+        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+    })
+}
+
+/// The members for this host's body.
+fn extra<'r>(request: &'r ChatRequest, target: &Target<'_>) -> Result<Option<&'r Map<String, Value>>> {
+    match request.extra.get(&target.model.provider) {
+        None => Ok(None),
+        Some(Value::Object(extra)) => Ok(Some(extra)),
+        Some(_) => Err(Error::invalid(format!(
+            "`extra` for {} must be an object of members for the request's body",
+            target.model.provider
+        ))),
+    }
+}
+
+/// Adds a member of `extra`. The provider's own tools stand beside ours, and what to include beside the thoughts.
+fn join(body: &mut Map<String, Value>, member: &str, value: Value) {
+    match (member, body.get_mut(member), value) {
+        ("tools" | "include", Some(Value::Array(ours)), Value::Array(theirs)) => {
+            let new: Vec<Value> = theirs.into_iter().filter(|one| !ours.contains(one)).collect();
+            ours.extend(new);
+        }
+        ("reasoning" | "text", Some(Value::Object(ours)), Value::Object(theirs)) => ours.extend(theirs),
+        (_, _, value) => {
+            body.insert(member.to_owned(), value);
+        }
+    }
+}
+
+fn definition(tool: &ToolDefinition, names: &ToolNames, target: &Target<'_>) -> Value {
+    let mut parameters = tool.parameters.as_value().clone();
+    if let Value::Object(fields) = &mut parameters {
+        // The API refuses an object schema without these.
+        fields.entry("type").or_insert_with(|| "object".into());
+        fields.entry("properties").or_insert_with(|| json!({}));
+    }
+    let mut tool = json!({
+        "type": "function",
+        "name": names.to_provider(&tool.name),
+        "description": tool.description,
+        "parameters": parameters,
+    });
+    // Unsaid it would mean strict, whatever the schema.
+    mark_strict(&mut tool, &parameters, target);
+    tool
+}
+
+fn mark_strict(holder: &mut Value, schema: &Value, target: &Target<'_>) {
+    if let (true, Some(fields)) = (target.quirks.strict_schema, holder.as_object_mut()) {
+        fields.insert("strict".to_owned(), is_strict(schema).into());
+    }
+}
+
+fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
+    match &request.tool_choice {
+        ToolChoice::Auto => Ok(None),
+        ToolChoice::None if request.tools.is_empty() => Ok(None),
+        ToolChoice::None => Ok(Some("none".into())),
+        ToolChoice::Required if request.tools.is_empty() => Err(Error::invalid(
+            "a tool call is required and there are no tools; add one or let the model decide",
+        )),
+        ToolChoice::Required => Ok(Some("required".into())),
+        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
+            Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
+                .with("tool", name.clone()))
+        }
+        ToolChoice::Tool(name) => Ok(Some(json!({"type": "function", "name": names.to_provider(name)}))),
+    }
+}
