@@ -19,6 +19,7 @@ pub mod host;
 pub mod http;
 pub mod layer;
 mod offline;
+mod pattern;
 pub mod price;
 pub mod recorded;
 mod registry;

@@ -10,7 +10,6 @@
 //! "output"}]}]}]}}}`. Amounts are nano-units per million tokens, as text. In a pattern `*` is any text and `#` a digit. The
 //! first model whose pattern fits counts; of its prices the last that holds at the instant, in UTC.
 
-mod pattern;
 mod row;
 mod table;
 

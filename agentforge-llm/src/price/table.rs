@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use agentforge_core::{Error, ErrorKind, Result, model::Price, money::Currency, time::Timestamp};
 use serde::Deserialize;
 
-use super::{pattern::fits, row::Row};
+use super::row::Row;
+use crate::pattern::fits;
 
 /// Under which name the table has the hosts of this crate, where that is another than theirs.
 const HOSTS: &[(&str, &str)] = &[
@@ -91,7 +92,7 @@ impl PriceTable {
     /// those of the table, and the last given before the others.
     #[must_use]
     pub fn with_price(mut self, provider: &str, pattern: &str, price: Price) -> Self {
-        self.own.insert(0, Own { provider: provider.to_owned(), pattern: pattern.to_lowercase(), price });
+        self.own.insert(0, Own { provider: provider.to_owned(), pattern: pattern.to_owned(), price });
         self
     }
 
@@ -102,14 +103,12 @@ impl PriceTable {
 
     /// What a model costs at an instant; unknown is `None`.
     pub fn price(&self, provider: &str, model: &str, at: Timestamp) -> Option<Price> {
-        let model = model.to_lowercase();
-        if let Some(own) = self.own.iter().find(|own| own.provider == provider && fits(&own.pattern, &model))
-        {
+        if let Some(own) = self.own.iter().find(|own| own.provider == provider && fits(&own.pattern, model)) {
             return Some(own.price.clone());
         }
         let listed = HOSTS.iter().find(|(host, _)| *host == provider).map_or(provider, |(_, listed)| listed);
         let provider = self.providers.get(listed)?;
-        let found = self.find(provider, &model).or_else(|| self.find(provider, &with_dashes(&model)?))?;
+        let found = self.find(provider, model).or_else(|| self.find(provider, &with_dashes(model)?))?;
         // Before the first day of which anybody knows, the oldest price stands.
         let row = found.prices.iter().rfind(|row| row.holds(at)).or_else(|| found.prices.first())?;
         Some(row.price(self.currency))
