@@ -19,6 +19,8 @@ mod archive;
 #[cfg(all(feature = "checkpoint", feature = "sqlite"))]
 mod audit;
 #[cfg(feature = "testkit")]
+mod budgets;
+#[cfg(feature = "testkit")]
 mod conformance;
 #[cfg(feature = "sqlite")]
 mod delivery;
