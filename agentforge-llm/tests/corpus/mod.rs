@@ -2,6 +2,7 @@
 //! compared with a plain reading of its JSON, and every stream is cut everywhere. Files of the same layout may be added
 //! to the folder that `AGENTFORGE_CORPORA` names.
 
+mod addresses;
 mod anthropic;
 mod bedrock;
 mod cohere;
@@ -81,13 +82,18 @@ fn plain_reading(wire: &dyn Wire, exchange: &Exchange) -> Reading {
 
 /// The folder of recordings; `None`, said aloud, when there is none.
 pub(crate) fn folder() -> Option<PathBuf> {
+    corpus("llm", "recorded traffic").filter(|folder| folder.is_dir())
+}
+
+/// A file or folder of the corpora; without it the test is skipped, and says so.
+pub(crate) fn corpus(name: &str, what: &str) -> Option<PathBuf> {
     let root = std::env::var_os("AGENTFORGE_CORPORA")
         .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/corpora"), PathBuf::from);
-    let folder = root.join("llm");
-    if folder.is_dir() {
-        return Some(folder);
+    let path = root.join(name);
+    if path.exists() {
+        return Some(path);
     }
-    say("SKIPPED: no recorded traffic; set AGENTFORGE_CORPORA to a folder with `llm/<provider>/*.json`\n");
+    say(&format!("SKIPPED: no {what}; set AGENTFORGE_CORPORA to a folder with `{name}`\n"));
     None
 }
 
