@@ -79,7 +79,8 @@ impl<'a> CompiledQuery<'a> {
             source.join(" AND ", range);
             source.join(
                 &format!(" ORDER BY {} LIMIT ", order.join(", ")),
-                Fragment::new("?", [SqlValue::from(limit)]),
+                // As text, since PostgreSQL plans once for all values only where it knows how many rows are wanted.
+                Fragment::new(limit.to_string(), []),
             );
             statements.push(self.statement(tenant, source)?);
         }
@@ -198,7 +199,7 @@ mod tests {
         let position = Position { values: values.to_vec(), id: uuid::Uuid::nil() };
         let compiled = CompiledQuery::new(SQLITE, SPEC, query).unwrap();
         let pages = compiled.pages(TenantId::PLATFORM, Some(&position), 10).unwrap();
-        let texts: Vec<String> = expected.iter().map(|tail| format!("{FRONT}{tail} LIMIT ?")).collect();
+        let texts: Vec<String> = expected.iter().map(|tail| format!("{FRONT}{tail} LIMIT 10")).collect();
         assert_eq!(pages.iter().map(Statement::text).collect::<Vec<_>>(), texts);
     }
 

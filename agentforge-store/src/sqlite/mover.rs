@@ -11,7 +11,7 @@ use super::run;
 use crate::sql::program::Program;
 
 /// How many pages are written between two moves, about.
-const PAGES: usize = 4_000;
+const PAGES: usize = 1_000;
 /// How many pages a commit writes beside those of its statements, about: receipts, indexes, the root of a table.
 const COMMIT: usize = 4;
 

@@ -5,6 +5,7 @@
 mod host;
 mod item;
 mod measure;
+mod pinned;
 mod postgres;
 mod shared;
 mod sqlite;

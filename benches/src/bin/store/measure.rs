@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use agentforge::serde_json::json;
 
+use crate::pinned::Pinned;
+
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// What is to be measured.
@@ -89,6 +91,7 @@ impl Pair {
         if !plan.wants(self.backend, self.name) {
             return Ok(());
         }
+        let _pinned = Pinned::to_one_core();
         let (mut of_ours, mut of_other, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         // The first rounds warm up.
         let warm_up = self.rounds / 10 + 1;

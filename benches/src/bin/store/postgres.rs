@@ -21,6 +21,7 @@ use crate::{
     host,
     item::{COLLECTIONS, Item, owner},
     measure::{Bound, Failure, Pair, Plan},
+    pinned::pin,
     shared,
 };
 
@@ -64,23 +65,48 @@ pub(crate) async fn measure(plan: &Plan) -> Result<(), Failure> {
         eprintln!("PostgreSQL is not measured: {missing}");
         return Ok(());
     }
-    let server = PostgresServer::start_durable().map_err(|failure| failure.reason().to_owned())?;
+    let start = || PostgresServer::start_durable().map_err(|failure| failure.reason().to_owned());
     let cx = host::person(1)?;
+    many_at_once(plan, &start()?, &cx).await?;
+    let server = start()?;
+    keep_on_one_core(&server).await?;
     let opened = Opened::open(&server, "small").await?;
     Opened::open(&server, "by_hand").await?.close().await?;
     shared::load(&opened.stores, &cx, 0, SMALL).await?;
     point_read(plan, &server, &opened.stores, &cx).await?;
     change_set(plan, &server, &opened.stores, &cx).await?;
     row_security(plan, &server, &cx).await?;
-    audited(plan, &opened.stores, &cx).await?;
     opened.close().await?;
-    if plan.wants(BACKEND, shared::LOADING) {
-        let opened = Opened::open(&server, "loading").await?;
-        shared::loading(BACKEND, &opened.stores, &cx).await?;
-        opened.close().await?;
-    }
     big_table(plan, &server, &cx).await?;
     tenants(plan, &server).await
+}
+
+/// What many callers do at once, on all cores.
+async fn many_at_once(plan: &Plan, server: &PostgresServer, cx: &CallContext) -> Result<(), Failure> {
+    let opened = Opened::open(server, "audited").await?;
+    audited(plan, &opened.stores, cx).await?;
+    opened.close().await?;
+    if plan.wants(BACKEND, shared::LOADING) {
+        let opened = Opened::open(server, "loading").await?;
+        shared::loading(BACKEND, &opened.stores, cx).await?;
+        opened.close().await?;
+    }
+    Ok(())
+}
+
+/// Has the server answer one caller on the core where that runs: its processes come from the one that started this
+/// connection's.
+async fn keep_on_one_core(server: &PostgresServer) -> Result<(), Failure> {
+    let mut connection = bare(server, "public").await?;
+    let process: i32 = sqlx::query("SELECT pg_backend_pid()").fetch_one(&mut connection).await?.try_get(0)?;
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")?.trim().parse().ok());
+    match parent {
+        Some(parent) => pin(parent),
+        None => eprintln!("the server answers on any core, which disturbs short calls"),
+    }
+    connection.close().await?;
+    Ok(())
 }
 
 async fn point_read(

@@ -25,8 +25,8 @@ use crate::{
     measure::{Bound, Failure, Measured, Pair, Plan, median, p99},
 };
 
-/// Rows of one loading change set: a document or so. Whoever else writes waits for one of them.
-const LOAD: u64 = 100;
+/// Rows of one loading change set: the chunks of a document. Whoever else writes waits for one of them.
+const LOAD: u64 = 32;
 
 /// Puts items from a number on.
 pub(crate) async fn load(stores: &Stores, cx: &CallContext, from: u64, count: u64) -> Result<()> {

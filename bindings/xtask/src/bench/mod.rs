@@ -2,7 +2,6 @@
 //! in `areas.rs`, one program in `benches/src/bin/`, and one per peer under `benches/peers/`.
 
 mod areas;
-mod awake;
 mod chart;
 mod format;
 mod machine;

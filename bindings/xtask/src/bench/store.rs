@@ -5,7 +5,6 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bench::awake::Awake;
 use crate::bench::format::{duration, times};
 use crate::bench::machine::Machine;
 use crate::workspace::Workspace;
@@ -51,9 +50,7 @@ pub(crate) fn run(workspace: &Workspace, only: &[String]) -> Result<(), String> 
     for name in only {
         command = command.args(["--only"]).args([name]);
     }
-    let awake = Awake::keep(Machine::this().cores);
     let ran = command.stdout_while_streaming_stderr()?;
-    drop(awake);
     if !ran.ok {
         return Err("the measuring program failed; its messages are above".to_owned());
     }
@@ -84,8 +81,8 @@ fn markdown(measured: &[Measured], machine: &Machine) -> String {
     let mut text = String::from("# The store against bare SQL\n\n");
     let _ = writeln!(
         text,
-        "Both sides in turn in one process, many short rounds, the median of the rounds' ratios; the cores are kept \
-         awake meanwhile. Measured on {}.\n",
+        "Both sides in turn in one process, many short rounds, the median of the rounds' ratios; one caller's calls \
+         run on one core. Measured on {}.\n",
         machine.line()
     );
     text.push_str(
