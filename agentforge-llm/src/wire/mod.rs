@@ -6,8 +6,8 @@
 //!
 //! **Adding a wire** is a folder with the files `mod.rs` (the [`Wire`]), `check.rs` and `encode.rs` (requests),
 //! `chunk.rs` (the reply's form), `decode.rs` and `answer.rs` (what grows of it), and `error.rs`; one line in
-//! [`builtin`], and a row in [`crate::recorded`]. `intake`, `parts`, `lenient`, `names`, `failure` and `wait` beside it
-//! serve every wire.
+//! [`builtin`], and a row in [`crate::recorded`]. `reply`, `intake`, `parts`, `lenient`, `names`, `failure` and `wait`
+//! beside it serve every wire.
 
 pub mod anthropic;
 pub mod bedrock;
@@ -23,6 +23,7 @@ pub mod openai_chat;
 pub mod openai_responses;
 mod parts;
 mod rate_limit;
+mod reply;
 mod result_text;
 mod strict;
 mod wait;

@@ -14,72 +14,25 @@ use super::{
     error::stream_error,
 };
 use crate::wire::{
-    Decoder, Recall,
-    failure::{cut, excerpt, undecodable},
-    intake::{Intake, Payload},
+    Recall,
+    failure::undecodable,
+    intake::Payload,
+    reply::{ReplyReader, no_json},
 };
 
 /// Reads one reply, streamed or whole.
-pub(super) struct MessagesDecoder {
-    intake: Intake,
-    reader: Reader,
-}
-
-struct Reader {
+pub(super) struct Reader {
     answer: Answer,
     done: bool,
 }
 
-impl MessagesDecoder {
-    pub(super) fn new(recall: Recall) -> Self {
-        Self {
-            intake: Intake::new(&recall.provider),
-            reader: Reader { answer: Answer::new(recall), done: false },
-        }
-    }
-}
-
-impl Decoder for MessagesDecoder {
-    fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        self.intake
-            .feed(bytes, |payload| reader.take(payload, events))
-            .map_err(|error| error.in_phase(reader.phase()))
-    }
-
-    fn finish(&mut self, events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        if reader.done {
-            return Ok(());
-        }
-        let rest = self.intake.finish(|payload| reader.take(payload, events));
-        let result = match rest {
-            // A last event that stops in the middle is the sign of a cut, not of a foreign language.
-            Err(error) if error.kind() == ErrorKind::Decode && reader.answer.has_begun() => {
-                Err(cut(reader.answer.provider()).caused_by(error))
-            }
-            Err(error) => Err(error),
-            Ok(()) if reader.done => Ok(()),
-            // Gateways forget `message_stop`; a reason to end is as good.
-            Ok(()) if reader.answer.has_ended() => {
-                reader.end(events);
-                Ok(())
-            }
-            Ok(()) => Err(cut(reader.answer.provider())),
-        };
-        result.map_err(|error| error.in_phase(reader.phase()))
-    }
-
-    fn is_done(&self) -> bool {
-        self.reader.done
-    }
-
-    fn info(&self) -> &ResponseInfo {
-        self.reader.answer.info()
-    }
-}
-
 impl Reader {
+    pub(super) fn new(recall: Recall) -> Self {
+        Self { answer: Answer::new(recall), done: false }
+    }
+}
+
+impl ReplyReader for Reader {
     fn take(&mut self, payload: Payload<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         if self.done {
             return Ok(());
@@ -108,12 +61,36 @@ impl Reader {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        self.answer.has_begun()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.answer.has_ended()
+    }
+
+    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
+        self.done = true;
+        self.answer.end(events);
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn provider(&self) -> &str {
+        self.answer.provider()
+    }
+
+    fn info(&self) -> &ResponseInfo {
+        self.answer.info()
+    }
+}
+
+impl Reader {
     fn event(&mut self, name: &str, data: &str, events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let mut chunk = serde_json::from_str::<Chunk<'_>>(data).map_err(|error| {
-            let text =
-                format!("{} sent an event that is no JSON: `{}`", self.answer.provider(), excerpt(data));
-            Error::new(ErrorKind::Decode, text).with("provider", self.answer.provider()).caused_by(error)
-        })?;
+        let mut chunk = serde_json::from_str::<Chunk<'_>>(data)
+            .map_err(|error| no_json(self.answer.provider(), data.as_bytes(), error))?;
         let kind = chunk.kind.some().unwrap_or(name).to_owned();
         match kind.as_str() {
             "message_start" => {
@@ -160,14 +137,5 @@ impl Reader {
         }
         self.answer.message(message, events);
         Ok(())
-    }
-
-    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
-        self.done = true;
-        self.answer.end(events);
-    }
-
-    fn phase(&self) -> Phase {
-        if self.answer.has_begun() { Phase::MidStream } else { Phase::BeforeFirstEvent }
     }
 }

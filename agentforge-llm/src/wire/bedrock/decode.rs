@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 
 use agentforge_core::{
-    Error, ErrorKind, Result,
-    error::Phase,
+    ErrorKind, Result,
     model::{ChatEvent, ResponseInfo},
 };
 use serde_json::{Map, Value, json};
@@ -20,6 +19,7 @@ use crate::{
         Decoder, Recall,
         failure::{cut, excerpt_of_bytes, undecodable},
         intake::{Intake, Payload},
+        reply::{ReplyReader, no_json},
     },
 };
 
@@ -71,29 +71,19 @@ impl Decoder for ConverseDecoder {
         if reader.done {
             return Ok(());
         }
+        let begun = reader.has_begun();
         let rest = match &mut self.body {
             Body::Unknown => Err(undecodable(reader.answer.provider(), b"")),
             Body::Messages(framer) => framer.finish(),
             Body::Text(intake) => intake.finish(|payload| reader.take(payload, events)),
         };
-        let result = match rest {
+        let rest = match rest {
             Err(error) if error.kind() == ErrorKind::Transport && error.get("provider").is_none() => {
                 Err(cut(reader.answer.provider()).caused_by(error))
             }
-            // A last event that stops in the middle is the sign of a cut, not of a foreign language.
-            Err(error) if error.kind() == ErrorKind::Decode && reader.answer.has_begun() => {
-                Err(cut(reader.answer.provider()).caused_by(error))
-            }
-            Err(error) => Err(error),
-            Ok(()) if reader.done => Ok(()),
-            // What was used may be missing; a reason to end is enough.
-            Ok(()) if reader.answer.has_ended() => {
-                reader.end(events);
-                Ok(())
-            }
-            Ok(()) => Err(cut(reader.answer.provider())),
+            rest => rest,
         };
-        result.map_err(|error| error.in_phase(reader.phase()))
+        reader.settle(begun, rest, events).map_err(|error| error.in_phase(reader.phase()))
     }
 
     fn is_done(&self) -> bool {
@@ -105,27 +95,7 @@ impl Decoder for ConverseDecoder {
     }
 }
 
-impl Reader {
-    /// A message of the binary stream.
-    fn message(&mut self, message: EventMessage<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        if self.done {
-            return Ok(());
-        }
-        let header = |name: &str| message.header(name).unwrap_or_default();
-        match &*header(":message-type") {
-            "exception" => {
-                let said = serde_json::from_slice(message.payload)
-                    .unwrap_or_else(|_| json!({"message": excerpt_of_bytes(message.payload)}));
-                Err(stream_error(self.answer.provider(), &header(":exception-type"), &said, self.phase()))
-            }
-            "error" => {
-                let said = json!({"message": header(":error-message")});
-                Err(stream_error(self.answer.provider(), &header(":error-code"), &said, self.phase()))
-            }
-            _ => self.event(&header(":event-type"), message.payload, events),
-        }
-    }
-
+impl ReplyReader for Reader {
     /// A document, or an event in text: `{"contentBlockDelta": {…}}`.
     fn take(&mut self, payload: Payload<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         if self.done {
@@ -135,7 +105,7 @@ impl Reader {
             Payload::Event { data, .. } if data.trim().is_empty() || data.trim() == "[DONE]" => Ok(()),
             Payload::Event { data, .. } => {
                 let said = serde_json::from_str::<Map<String, Value>>(data)
-                    .map_err(|error| self.undecodable_event(data.as_bytes()).caused_by(error))?;
+                    .map_err(|error| no_json(self.answer.provider(), data.as_bytes(), error))?;
                 for (name, payload) in said.iter().filter(|(_, payload)| payload.is_object()) {
                     if name.ends_with("Exception") {
                         return Err(stream_error(self.answer.provider(), name, payload, self.phase()));
@@ -162,13 +132,60 @@ impl Reader {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        self.answer.has_begun()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.answer.has_ended()
+    }
+
+    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
+        self.done = true;
+        self.answer.end(events);
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn provider(&self) -> &str {
+        self.answer.provider()
+    }
+
+    fn info(&self) -> &ResponseInfo {
+        self.answer.info()
+    }
+}
+
+impl Reader {
+    /// A message of the binary stream.
+    fn message(&mut self, message: EventMessage<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
+        if self.done {
+            return Ok(());
+        }
+        let header = |name: &str| message.header(name).unwrap_or_default();
+        match &*header(":message-type") {
+            "exception" => {
+                let said = serde_json::from_slice(message.payload)
+                    .unwrap_or_else(|_| json!({"message": excerpt_of_bytes(message.payload)}));
+                Err(stream_error(self.answer.provider(), &header(":exception-type"), &said, self.phase()))
+            }
+            "error" => {
+                let said = json!({"message": header(":error-message")});
+                Err(stream_error(self.answer.provider(), &header(":error-code"), &said, self.phase()))
+            }
+            _ => self.event(&header(":event-type"), message.payload, events),
+        }
+    }
+
     fn event(&mut self, name: &str, payload: &[u8], events: &mut VecDeque<ChatEvent>) -> Result<()> {
         if self.done {
             return Ok(());
         }
         let payload: &[u8] = if payload.trim_ascii().is_empty() { b"{}" } else { payload };
         let mut event = serde_json::from_slice::<Event<'_>>(payload)
-            .map_err(|error| self.undecodable_event(payload).caused_by(error))?;
+            .map_err(|error| no_json(self.answer.provider(), payload, error))?;
         let index = event.content_block_index.0.unwrap_or_default();
         match name {
             "contentBlockStart" => self.answer.start(&mut event, events),
@@ -191,20 +208,5 @@ impl Reader {
             self.end(events);
         }
         Ok(())
-    }
-
-    fn undecodable_event(&self, data: &[u8]) -> Error {
-        let provider = self.answer.provider();
-        let text = format!("{provider} sent an event that is no JSON: `{}`", excerpt_of_bytes(data));
-        Error::new(ErrorKind::Decode, text).with("provider", provider)
-    }
-
-    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
-        self.done = true;
-        self.answer.end(events);
-    }
-
-    fn phase(&self) -> Phase {
-        if self.answer.has_begun() { Phase::MidStream } else { Phase::BeforeFirstEvent }
     }
 }

@@ -5,7 +5,6 @@ use std::collections::VecDeque;
 
 use agentforge_core::{
     Error, ErrorKind, Result,
-    error::Phase,
     model::{ChatEvent, ResponseInfo},
 };
 use serde_json::Value;
@@ -16,80 +15,31 @@ use super::{
     error::{blocked, stream_error},
 };
 use crate::wire::{
-    Decoder, Recall,
-    failure::{cut, excerpt, undecodable},
-    intake::{Intake, Payload},
+    Recall,
+    failure::{cut, undecodable},
+    intake::Payload,
+    reply::{ReplyReader, no_json},
 };
 
 /// Reads one reply: a stream of events, one document, or a list of the pieces that a stream would have.
-pub(super) struct ContentDecoder {
-    intake: Intake,
-    reader: Reader,
-}
-
-struct Reader {
+pub(super) struct Reader {
     answer: Answer,
     done: bool,
 }
 
-impl ContentDecoder {
-    pub(super) fn new(recall: Recall) -> Self {
-        Self {
-            intake: Intake::new(&recall.provider),
-            reader: Reader { answer: Answer::new(recall), done: false },
-        }
-    }
-}
-
-impl Decoder for ContentDecoder {
-    fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        self.intake
-            .feed(bytes, |payload| reader.take(payload, events))
-            .map_err(|error| error.in_phase(reader.phase()))
-    }
-
-    fn finish(&mut self, events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        if reader.done {
-            return Ok(());
-        }
-        let rest = self.intake.finish(|payload| reader.take(payload, events));
-        let result = match rest {
-            // A last event that stops in the middle is the sign of a cut, not of a foreign language.
-            Err(error) if error.kind() == ErrorKind::Decode && reader.answer.has_begun() => {
-                Err(cut(reader.answer.provider()).caused_by(error))
-            }
-            Err(error) => Err(error),
-            Ok(()) if reader.done => Ok(()),
-            Ok(()) if reader.answer.has_ended() => {
-                reader.end(events);
-                Ok(())
-            }
-            Ok(()) => Err(cut(reader.answer.provider())),
-        };
-        result.map_err(|error| error.in_phase(reader.phase()))
-    }
-
-    fn is_done(&self) -> bool {
-        self.reader.done
-    }
-
-    fn info(&self) -> &ResponseInfo {
-        self.reader.answer.info()
-    }
-}
-
 impl Reader {
+    pub(super) fn new(recall: Recall) -> Self {
+        Self { answer: Answer::new(recall), done: false }
+    }
+}
+
+impl ReplyReader for Reader {
     fn take(&mut self, payload: Payload<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         match payload {
             Payload::Event { data, .. } if data.trim().is_empty() || data.trim() == "[DONE]" => Ok(()),
             Payload::Event { data, .. } => {
-                let mut chunk = serde_json::from_str::<Chunk<'_>>(data).map_err(|error| {
-                    let provider = self.answer.provider();
-                    let text = format!("{provider} sent an event that is no JSON: `{}`", excerpt(data));
-                    Error::new(ErrorKind::Decode, text).with("provider", provider).caused_by(error)
-                })?;
+                let mut chunk = serde_json::from_str::<Chunk<'_>>(data)
+                    .map_err(|error| no_json(self.answer.provider(), data.as_bytes(), error))?;
                 self.chunk(&mut chunk, events)
             }
             Payload::Document(body) => {
@@ -106,6 +56,33 @@ impl Reader {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        self.answer.has_begun()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.answer.has_ended()
+    }
+
+    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
+        self.done = true;
+        self.answer.end(events);
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn provider(&self) -> &str {
+        self.answer.provider()
+    }
+
+    fn info(&self) -> &ResponseInfo {
+        self.answer.info()
+    }
+}
+
+impl Reader {
     fn document(
         &mut self,
         chunks: Vec<Chunk<'_>>,
@@ -144,14 +121,5 @@ impl Reader {
         }
         self.answer.chunk(chunk, events);
         Ok(())
-    }
-
-    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
-        self.done = true;
-        self.answer.end(events);
-    }
-
-    fn phase(&self) -> Phase {
-        if self.answer.has_begun() { Phase::MidStream } else { Phase::BeforeFirstEvent }
     }
 }

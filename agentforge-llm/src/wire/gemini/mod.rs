@@ -29,7 +29,7 @@ use agentforge_core::{
     model::{ChatRequest, Unsupported},
 };
 
-use super::{Decoder, EncodedRequest, Recall, ReplyHead, Target, Wire};
+use super::{Decoder, EncodedRequest, Recall, ReplyHead, Target, Wire, reply::ReplyDecoder};
 
 /// The wire's name.
 pub const NAME: &str = "gemini_generate_content";
@@ -52,7 +52,7 @@ impl Wire for GeminiGenerateContent {
     }
 
     fn decoder(&self, recall: Recall) -> Box<dyn Decoder> {
-        Box::new(decode::ContentDecoder::new(recall))
+        Box::new(ReplyDecoder::new(decode::Reader::new(recall)))
     }
 
     fn decode_error(&self, head: &ReplyHead, body: &[u8]) -> Error {

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use agentforge_core::{
-    Error, ErrorKind, Result,
+    Result,
     error::Phase,
     model::{ChatEvent, ResponseInfo},
 };
@@ -11,73 +11,25 @@ use serde_json::Value;
 
 use super::{answer::Answer, chunk::Chunk, error::stream_error};
 use crate::wire::{
-    Decoder, Recall,
-    failure::{cut, excerpt, stops_early, undecodable},
-    intake::{Intake, Payload},
+    Recall,
+    failure::undecodable,
+    intake::Payload,
+    reply::{ReplyReader, no_json},
 };
 
 /// Reads one reply, streamed or whole.
-pub(super) struct ChatDecoder {
-    intake: Intake,
-    reader: Reader,
-}
-
-struct Reader {
+pub(super) struct Reader {
     answer: Answer,
     done: bool,
 }
 
-impl ChatDecoder {
-    pub(super) fn new(recall: Recall) -> Self {
-        Self {
-            intake: Intake::new(&recall.provider),
-            reader: Reader { answer: Answer::new(recall), done: false },
-        }
-    }
-}
-
-impl Decoder for ChatDecoder {
-    fn feed(&mut self, bytes: &[u8], events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        self.intake
-            .feed(bytes, |payload| reader.take(payload, events))
-            .map_err(|error| reader.in_phase(error))
-    }
-
-    fn finish(&mut self, events: &mut VecDeque<ChatEvent>) -> Result<()> {
-        let reader = &mut self.reader;
-        if reader.done {
-            return Ok(());
-        }
-        let begun = reader.answer.has_begun();
-        let rest = self.intake.finish(|payload| reader.take(payload, events));
-        let result = match rest {
-            // A last event that stops in the middle is the sign of a cut, not of a foreign language.
-            Err(error) if error.kind() == ErrorKind::Decode && (begun || stops_early(&error)) => {
-                Err(cut(reader.answer.provider()).caused_by(error))
-            }
-            Err(error) => Err(error),
-            Ok(()) if reader.done => Ok(()),
-            // Many hosts end without `[DONE]`; a reason to end is as good.
-            Ok(()) if reader.answer.has_ended() => {
-                reader.end(events);
-                Ok(())
-            }
-            Ok(()) => Err(cut(reader.answer.provider())),
-        };
-        result.map_err(|error| reader.in_phase(error))
-    }
-
-    fn is_done(&self) -> bool {
-        self.reader.done
-    }
-
-    fn info(&self) -> &ResponseInfo {
-        self.reader.answer.info()
-    }
-}
-
 impl Reader {
+    pub(super) fn new(recall: Recall) -> Self {
+        Self { answer: Answer::new(recall), done: false }
+    }
+}
+
+impl ReplyReader for Reader {
     fn take(&mut self, payload: Payload<'_>, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         if self.done {
             return Ok(());
@@ -107,6 +59,33 @@ impl Reader {
         }
     }
 
+    fn has_begun(&self) -> bool {
+        self.answer.has_begun()
+    }
+
+    fn has_ended(&self) -> bool {
+        self.answer.has_ended()
+    }
+
+    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
+        self.done = true;
+        self.answer.end(events);
+    }
+
+    fn is_done(&self) -> bool {
+        self.done
+    }
+
+    fn provider(&self) -> &str {
+        self.answer.provider()
+    }
+
+    fn info(&self) -> &ResponseInfo {
+        self.answer.info()
+    }
+}
+
+impl Reader {
     fn chunk(&mut self, name: &str, data: &str, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         let mut chunk = match serde_json::from_str::<Chunk<'_>>(data) {
             Ok(chunk) => chunk,
@@ -114,13 +93,7 @@ impl Reader {
                 let said = Value::String(data.to_owned());
                 return Err(stream_error(self.answer.provider(), &said, self.phase()));
             }
-            Err(error) => {
-                let text =
-                    format!("{} sent an event that is no JSON: `{}`", self.answer.provider(), excerpt(data));
-                return Err(Error::new(ErrorKind::Decode, text)
-                    .with("provider", self.answer.provider())
-                    .caused_by(error));
-            }
+            Err(error) => return Err(no_json(self.answer.provider(), data.as_bytes(), error)),
         };
         let foreign = chunk.choices.is_none()
             && chunk.usage.0.is_none()
@@ -141,18 +114,5 @@ impl Reader {
             Some(error) => Err(stream_error(self.answer.provider(), error, self.phase())),
             None => Ok(()),
         }
-    }
-
-    fn end(&mut self, events: &mut VecDeque<ChatEvent>) {
-        self.done = true;
-        self.answer.end(events);
-    }
-
-    fn phase(&self) -> Phase {
-        if self.answer.has_begun() { Phase::MidStream } else { Phase::BeforeFirstEvent }
-    }
-
-    fn in_phase(&self, error: Error) -> Error {
-        error.in_phase(self.phase())
     }
 }

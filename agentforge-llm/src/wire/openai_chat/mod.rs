@@ -19,7 +19,7 @@ use agentforge_core::{
     model::{ChatRequest, Unsupported},
 };
 
-use super::{Decoder, EncodedRequest, Recall, ReplyHead, Target, Wire};
+use super::{Decoder, EncodedRequest, Recall, ReplyHead, Target, Wire, reply::ReplyDecoder};
 
 /// The wire's name.
 pub const NAME: &str = "openai_chat";
@@ -42,7 +42,7 @@ impl Wire for OpenAiChat {
     }
 
     fn decoder(&self, recall: Recall) -> Box<dyn Decoder> {
-        Box::new(decode::ChatDecoder::new(recall))
+        Box::new(ReplyDecoder::new(decode::Reader::new(recall)))
     }
 
     fn decode_error(&self, head: &ReplyHead, body: &[u8]) -> Error {
