@@ -30,6 +30,7 @@ pub mod runtime;
 pub mod schema;
 pub mod security;
 pub mod store;
+pub mod telemetry;
 pub mod testing;
 #[cfg(feature = "testkit")]
 pub mod testkit;

@@ -26,6 +26,7 @@ mod registry;
 pub(crate) mod rerank;
 #[cfg(feature = "testkit")]
 pub mod testkit;
+pub mod tokens;
 pub mod transport;
 pub mod wire;
 

@@ -9,16 +9,16 @@ use agentforge_core::{
 
 use crate::{
     Environment,
-    embed::{self, Dimensions, EmbeddingRow, HostedEmbedder},
+    embed::{self, BatchPolicy, Dimensions, EmbeddingRow, HostedEmbedder},
     host::{
-        ApiKey, Auth, AwsKeys, Credential, Host, HostedModel, KeyNeed, Line, ProfileRow, address, aws,
-        other_name, other_variable, profile_of, profile_rows, rows,
+        ApiKey, Auth, AwsKeys, Credential, Host, HostedModel, KeyNeed, Line, ProfileRow, address, as_served,
+        aws, other_name, other_variable, profile_of, profile_rows, rows, vertex_of_environment,
     },
     offline::OfflineModel,
     price::Prices,
     rerank::{self, HostedReranker},
     transport::{Timeouts, Transport},
-    wire::{self, Wire, bedrock::family::base_model},
+    wire::{self, Structured, Wire, bedrock::family::base_model},
 };
 
 /// Hosts, wires and profiles, and the transport that reaches them. A cheap clone; what is added to a clone stays there.
@@ -41,6 +41,7 @@ pub struct Registry {
     transport: Option<Arc<dyn Transport>>,
     timeouts: Timeouts,
     prices: Prices,
+    batches: BatchPolicy,
 }
 
 impl Registry {
@@ -54,6 +55,7 @@ impl Registry {
             transport: None,
             timeouts: Timeouts::default(),
             prices: Prices::builtin(),
+            batches: BatchPolicy::default(),
         }
     }
 
@@ -87,6 +89,25 @@ impl Registry {
     pub fn with_timeouts(mut self, timeouts: Timeouts) -> Self {
         self.timeouts = timeouts;
         self
+    }
+
+    /// With embedders and rerankers that send their requests in another way, for example each again when it failed.
+    ///
+    /// ```
+    /// use agentforge_llm::{Registry, embed::BatchPolicy, layer::RetryPolicy};
+    /// let policy = BatchPolicy::default().retrying(RetryPolicy::default()).in_flight(8);
+    /// let registry = Registry::new().with_batches(policy);
+    /// # drop(registry);
+    /// ```
+    #[must_use]
+    pub fn with_batches(mut self, policy: BatchPolicy) -> Self {
+        self.batches = policy;
+        self
+    }
+
+    /// How its embedders and rerankers send their requests.
+    pub const fn batches(&self) -> BatchPolicy {
+        self.batches
     }
 
     /// With one more host; one of the same name is replaced. An unknown wire or an unusable address is invalid input.
@@ -176,6 +197,7 @@ impl Registry {
         model: &str,
         credential: Option<Credential>,
     ) -> Result<Arc<dyn ChatModel>> {
+        let host = &*as_served(host, model);
         let line = self.line(host, credential)?;
         let mut profile = host.profile;
         if matches!(host.auth, Auth::AwsSignature(_)) {
@@ -184,7 +206,7 @@ impl Registry {
         let profile = profile_of(&self.profiles, &host.name, model, profile);
         let mut info = ModelInfo::new(host.name.clone(), model);
         info.tools = profile.tools;
-        info.structured_output = profile.structured_output;
+        info.structured_output = profile.answers_in_schemas();
         info.context_window = profile.context_window;
         info.max_output = profile.max_output;
         Ok(Arc::new(HostedModel { info, profile, line, prices: self.prices.clone() }))
@@ -235,12 +257,15 @@ impl Registry {
         dimensions: Dimensions,
         credential: Option<Credential>,
     ) -> Result<Arc<dyn Embedder>> {
-        let Some(api) = embed::api_of(&host.wire) else {
+        let host = &*as_served(host, model);
+        // Vertex AI makes vectors over an API of its own.
+        let Some(api) = embed::api_of(&host.wire).filter(|_| host.name != "vertex") else {
             return Err(lacks(host, "makes no vectors; choose a host with embeddings"));
         };
         let (info, known, requested) = embed::info_of(&self.embeddings, api, host, model, dimensions)?;
         let line = self.line(host, credential)?;
-        Ok(Arc::new(HostedEmbedder { info, model: model.to_owned(), known, requested, api, line }))
+        let (model, policy) = (model.to_owned(), self.batches);
+        Ok(Arc::new(HostedEmbedder { info, model, known, requested, api, line, policy }))
     }
 
     /// The reranker that a name means, like [`Registry::resolve`]: a model of Cohere, or of a server with `/rerank`.
@@ -259,7 +284,7 @@ impl Registry {
         let Some(api) = rerank::api_of(&host.wire) else {
             return Err(lacks(host, "ranks no passages; choose a host with a reranker"));
         };
-        Ok(Arc::new(HostedReranker::new(model, api, self.line(host, credential)?)))
+        Ok(Arc::new(HostedReranker::new(model, api, self.line(host, credential)?, self.batches)))
     }
 
     /// The host and the model of a name that needs both, the host at the address of the environment.
@@ -309,7 +334,7 @@ impl Registry {
     }
 
     fn wire(&self, host: &Host) -> Result<Arc<dyn Wire>> {
-        self.wires.iter().find(|wire| wire.name() == host.wire).cloned().ok_or_else(|| {
+        let wire = self.wires.iter().find(|wire| wire.name() == host.wire).ok_or_else(|| {
             let known: Vec<&str> = self.wires.iter().map(|wire| wire.name()).collect();
             Error::invalid(format!(
                 "host `{}` speaks `{}`, which is no known wire; known are {}",
@@ -317,7 +342,8 @@ impl Registry {
                 host.wire,
                 known.join(", ")
             ))
-        })
+        })?;
+        Ok(Arc::new(Structured::new(Arc::clone(wire))))
     }
 }
 
@@ -350,6 +376,10 @@ fn lacks(host: &Host, what: &str) -> Error {
 
 fn base_url_of(host: &Host, environment: &Environment) -> Result<String> {
     let variable = host.base_url_variable.as_deref();
+    if host.name == "vertex" && host.base_url.is_none() {
+        let gateway = variable.and_then(|variable| Some((environment.filled(variable)?, variable)));
+        return vertex_of_environment(environment, gateway);
+    }
     if let Some(variable) = variable
         && let Some(text) = environment.filled(variable)
     {

@@ -10,7 +10,7 @@ use agentforge_core::{
     schema::Schema,
 };
 use agentforge_llm::host::{
-    CallIdRule, MaxTokensField, Profile, Quirks, ReasoningField, ReasoningReplay, SeedField,
+    CallIdRule, MaxTokensField, Profile, Quirks, ReasoningField, ReasoningReplay, SeedField, StructuredOutput,
 };
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -120,7 +120,8 @@ fn what_the_target_lacks_is_refused_by_name() {
     }
     let json = OutputFormat::Json { name: "x".to_owned(), schema: Schema::any_object() };
     let both = ChatRequest { tools: vec![tool("f")], output: json, ..request([Message::user("x")]) };
-    let message = refused(&both, Profile { tools: false, structured_output: false, ..Profile::FULL });
+    let message =
+        refused(&both, Profile { tools: false, structured_output: StructuredOutput::None, ..Profile::FULL });
     assert!(message.contains("tools") && message.contains("structured output"), "{message}");
     let video = request([Message::new(Role::User, vec![url(MediaKind::Video)])]);
     let quirks = Quirks { video: true, ..Quirks::NONE };

@@ -16,7 +16,11 @@ mod encode;
 mod errors;
 #[cfg(all(feature = "http", feature = "testkit"))]
 mod faults;
+#[cfg(feature = "testkit")]
+mod foreign;
 mod gemini;
+#[cfg(feature = "http")]
+mod hosts;
 #[cfg(feature = "http")]
 mod http;
 mod layers;
@@ -24,4 +28,9 @@ mod ollama;
 mod openai_responses;
 #[cfg(feature = "http")]
 mod server;
+#[cfg(feature = "testkit")]
+mod structured;
 mod support;
+#[cfg(feature = "tiktoken")]
+mod tokens;
+mod tool_choice;

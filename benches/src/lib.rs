@@ -1,5 +1,10 @@
 //! What the measured programs share: arguments, the process's own accounting, and the one line that they print.
 
+pub mod figure;
+pub mod host;
+pub mod pinned;
+pub mod probe;
+
 use std::{
     collections::BTreeMap,
     hint::black_box,
@@ -7,22 +12,7 @@ use std::{
 };
 
 use agentforge::serde_json::{Value, json};
-use rustix::time::{ClockId, clock_gettime};
-
-/// CPU time of all threads of this process.
-pub fn cpu() -> Duration {
-    let at = clock_gettime(ClockId::ProcessCPUTime);
-    let seconds = u64::try_from(at.tv_sec).unwrap_or_default();
-    Duration::new(seconds, u32::try_from(at.tv_nsec).unwrap_or_default())
-}
-
-/// The most resident memory that this process has held, where the system says so.
-pub fn peak_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
-    kilobytes.unwrap_or_default() * 1024
-}
+pub use probe::{cpu, peak_bytes};
 
 /// The value behind `--NAME`, if it was given.
 pub fn option(name: &str) -> Option<String> {

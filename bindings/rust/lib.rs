@@ -42,6 +42,7 @@ mod records;
 mod secrets;
 pub mod seed;
 pub mod settings;
+pub mod telemetry;
 mod tokio_runtime;
 mod upkeep;
 mod worker;

@@ -12,7 +12,7 @@ use agentforge_llm::layer::Layer;
 pub use agentforge_llm::testkit;
 pub use agentforge_llm::{
     ApiKey, AwsKeys, Credential, CredentialSource, Environment, Host, ModelChoice, OfflineModel, Registry,
-    cassette, embed, host, layer, price, recorded, transport,
+    cassette, embed, frame, host, layer, price, recorded, tokens, transport, wire,
 };
 
 /// `offline:extractive`: no language model. It quotes what tools find, calls a tool when a request clearly matches one,
@@ -47,12 +47,19 @@ pub fn named(name: &str, environment: &Environment) -> Result<Arc<dyn ChatModel>
     Ok(layer::Retry::new(layer::RetryPolicy::default()).wrap(model))
 }
 
-/// The embedder of a name such as `openai:text-embedding-3-small`, with its key from these variables.
+/// The embedder of a name such as `openai:text-embedding-3-small`, with its key from these variables. Each request is
+/// tried again as [`layer::Retry`] does.
 pub fn embedder(name: &str, environment: &Environment) -> Result<Arc<dyn Embedder>> {
-    registry().embedder(name, environment)
+    patient(registry()).embedder(name, environment)
 }
 
-/// The reranker of a name such as `cohere:rerank-v3.5`, with its key from these variables.
+/// The reranker of a name such as `cohere:rerank-v3.5`, with its key from these variables, tried again like an embedder.
 pub fn reranker(name: &str, environment: &Environment) -> Result<Arc<dyn Reranker>> {
-    registry().reranker(name, environment)
+    patient(registry()).reranker(name, environment)
+}
+
+/// A registry whose embedders and rerankers try each request again.
+pub(crate) fn patient(registry: Registry) -> Registry {
+    let policy = registry.batches().retrying(layer::RetryPolicy::default());
+    registry.with_batches(policy)
 }

@@ -4,10 +4,12 @@
 //! unless the host program says otherwise.
 
 mod check;
+mod defaults;
 mod model;
 mod new;
 mod reach;
 mod sources;
+mod vectors;
 
 use std::sync::Arc;
 
@@ -18,10 +20,9 @@ use agentforge_core::{
     model::{ChatModel, ChatModelExt, Price},
     record::{EnabledModelRecord, ModelProviderRecord, SettingRecord},
     security::Permission,
-    store::{AuditDraft, Change, ChangeSet, Expect, Filter, MAX_PAGE, Query, Record, RecordStoreExt, Stored},
+    store::{AuditDraft, Change, ChangeSet, Expect, Filter, MAX_PAGE, Query, Record, Stored},
 };
-use agentforge_llm::{ApiKey, Host};
-use serde::{Deserialize, Serialize};
+use agentforge_llm::{ApiKey, AwsKeys, Credential, Host};
 use serde_json::{Value, json};
 
 use crate::Workspace;
@@ -31,19 +32,10 @@ pub use new::NewProvider;
 pub(crate) use sources::ModelSources;
 
 use self::{
+    defaults::{DEFAULT, DEFAULT_EMBEDDER},
     model::TenantModel,
     reach::{Reach, model_of, sealed_key, secret_of},
 };
-
-/// Where the model that a tenant takes when nobody names one is kept.
-const DEFAULT: &str = "models.default";
-
-/// The model that a tenant takes when nobody names one.
-#[derive(Serialize, Deserialize)]
-struct DefaultModel {
-    provider: ModelProviderId,
-    model: String,
-}
 
 /// Providers of models of a workspace.
 ///
@@ -98,7 +90,7 @@ impl WorkspaceProviders<'_> {
     /// none for tenants are invalid input. Nothing is sent.
     pub async fn add(&self, new: NewProvider) -> Result<ModelProviderId> {
         self.0.require(Permission::IntegrationsWrite).await?;
-        let (cx, key) = (self.0.context(), new.key.clone());
+        let (cx, credential) = (self.0.context(), new.credential()?);
         let record = new.record(ModelProviderId::new(cx))?;
         let (id, hosts) = (record.id, self.reach().sources);
         if record.wire.is_some() && hosts.hosts().iter().any(|host| host.name == record.name) {
@@ -107,12 +99,12 @@ impl WorkspaceProviders<'_> {
                 format!("`{}` is the name of a host; name a server of your own otherwise", record.name);
             return Err(Error::invalid(text).with("field", "name"));
         }
-        self.reach().place(&record)?;
-        let Some(key) = key else { return self.create(&record).await.map(|_| id) };
+        self.reach().place(&record, credential.as_ref())?;
+        let Some(credential) = credential else { return self.create(&record).await.map(|_| id) };
         self.0.require(Permission::SecretsWrite).await?;
         // Not to be asked before its key is there, should this be cut off.
         let version = self.create(&ModelProviderRecord { active: false, ..record.clone() }).await?;
-        if let Err(error) = self.seal(&record, &key).await {
+        if let Err(error) = self.seal(&record, &credential).await {
             let undo = Change::Delete {
                 spec: ModelProviderRecord::SPEC,
                 id: id.as_uuid(),
@@ -129,9 +121,22 @@ impl WorkspaceProviders<'_> {
 
     /// Gives a provider a key, or another one in its place. Requests from now on use it.
     pub async fn set_key(&self, name: &str, key: ApiKey) -> Result<()> {
+        self.set_credential(name, &Credential::Key(key)).await
+    }
+
+    /// Gives a provider a pair of AWS keys, or another one in place of what it had. A host that takes none is invalid
+    /// input.
+    pub async fn set_aws_keys(&self, name: &str, keys: AwsKeys) -> Result<()> {
+        self.set_credential(name, &Credential::Aws(keys)).await
+    }
+
+    async fn set_credential(&self, name: &str, credential: &Credential) -> Result<()> {
         self.0.require(Permission::IntegrationsWrite).await?;
         let found = self.stored(name).await?;
-        self.seal(&found.value, &key).await?;
+        if matches!(credential, Credential::Aws(_)) {
+            self.reach().place(&found.value, Some(credential))?;
+        }
+        self.seal(&found.value, credential).await?;
         let secret = Some(secret_of(found.value.id));
         self.change(found, |it| it.secret = secret).await
     }
@@ -160,12 +165,15 @@ impl WorkspaceProviders<'_> {
             }
         }
         self.0.records::<ModelProviderRecord>().delete(id, found.version).await?;
-        if self.stored_default().await?.is_some_and(|default| default.provider == id) {
-            let setting = SettingRecord::id_of(DEFAULT).as_uuid();
-            let change = Change::Delete { spec: SettingRecord::SPEC, id: setting, expect: Expect::Anything };
-            let set =
-                self.told(ChangeSet::new(cx).with(change), "model_provider.default_reset", id, json!({}));
-            self.records().apply(cx, set).await?;
+        for role in [DEFAULT, DEFAULT_EMBEDDER] {
+            if self.stored_default(role).await?.is_some_and(|default| default.provider == id) {
+                let setting = SettingRecord::id_of(role).as_uuid();
+                let change =
+                    Change::Delete { spec: SettingRecord::SPEC, id: setting, expect: Expect::Anything };
+                let set =
+                    self.told(ChangeSet::new(cx).with(change), "model_provider.default_reset", id, json!({}));
+                self.records().apply(cx, set).await?;
+            }
         }
         Ok(())
     }
@@ -209,32 +217,6 @@ impl WorkspaceProviders<'_> {
         self.every(Query::new(Filter::eq("provider", provider.id.as_uuid())).ascending("model")).await
     }
 
-    /// Makes an enabled model the one that is taken when nobody names one.
-    pub async fn set_default(&self, provider: &str, model: &str) -> Result<()> {
-        self.0.require(Permission::IntegrationsWrite).await?;
-        let found = self.known_model(provider, model).await?.value;
-        if !found.enabled {
-            return Err(not_enabled(provider, model));
-        }
-        let (cx, id) = (self.0.context(), found.provider);
-        let value = serde_json::to_value(DefaultModel { provider: id, model: found.model })
-            .map_err(|error| Error::internal("a default model cannot be written as JSON").caused_by(error))?;
-        let change = Change::put(&SettingRecord::new(DEFAULT, value), Expect::Anything)?;
-        let detail = json!({"provider": provider, "model": model});
-        let set = self.told(ChangeSet::new(cx).with(change), "model_provider.default_set", id, detail);
-        self.records().apply(cx, set).await.map(drop)
-    }
-
-    /// The name of the model that is taken when nobody names one, for [`WorkspaceProviders::resolve`]; none when none
-    /// was set, or its provider was removed. Whether it may still be asked is said when it is resolved. Needs
-    /// `agents:execute`.
-    pub async fn default(&self) -> Result<Option<String>> {
-        self.0.require(Permission::AgentsExecute).await?;
-        let Some(DefaultModel { provider, model }) = self.stored_default().await? else { return Ok(None) };
-        let found = self.records().find::<ModelProviderRecord>(self.0.context(), provider).await?;
-        Ok(found.map(|found| format!("{}:{model}", found.value.name)))
-    }
-
     /// The model of a name such as `work:gpt-5-mini`, retried before its first event.
     ///
     /// The tenant's providers come first; one that is inactive, or whose model is not enabled, is `denied` and the
@@ -248,21 +230,18 @@ impl WorkspaceProviders<'_> {
     pub async fn resolve(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
         self.0.require(Permission::AgentsExecute).await?;
         let (cx, reach) = (self.0.context(), self.reach());
-        let (provider, model) = name.split_once(':').unwrap_or((name, ""));
-        let (provider, model) = (provider.trim(), model.trim());
+        let (provider, model) = named(name);
         let Some(found) = reach.provider(cx, provider).await? else {
             return reach.sources.beyond_tenants(name);
         };
-        if model.is_empty() {
-            return Err(Error::invalid(format!("`{name}` names no model; write `{provider}:<model>`")));
-        }
         let enabled = reach.enabled(cx, &found, model).await?;
         let inner = reach.connect(cx, &found, model).await?;
         let mut info = inner.info().clone();
         info.provider = found.name;
         info.price = enabled.price;
+        let sources = reach.sources.clone();
         let model = TenantModel { info, tenant: cx.tenant(), provider: found.id, inner, reach };
-        Ok(sources::patient(Arc::new(model)))
+        Ok(sources.patient(Arc::new(model)))
     }
 
     /// Sends the smallest request through a provider, active or not, and says what came of it. Asks the default model
@@ -283,7 +262,9 @@ impl WorkspaceProviders<'_> {
     async fn checked(&self, provider: &ModelProviderRecord) -> Result<ProviderCheck> {
         let (cx, reach, name) = (self.0.context(), self.reach(), provider.name.as_str());
         let wrong = |sentence, latency, model| ProviderCheck { ok: false, sentence, latency, model };
-        let host = match reach.place(provider) {
+        // What is wrong with the key is said when its model is connected.
+        let credential = reach.credential(cx, provider).await.ok().flatten();
+        let host = match reach.place(provider, credential.as_ref()) {
             Ok((host, _)) => host,
             Err(error) => return Ok(wrong(format!("`{name}` cannot be asked: {error}."), None, None)),
         };
@@ -311,7 +292,7 @@ impl WorkspaceProviders<'_> {
     async fn model_to_test(&self, provider: &ModelProviderRecord, host: &Host) -> Result<Option<String>> {
         let enabled = Filter::eq("provider", provider.id.as_uuid()).and(Filter::eq("enabled", true));
         let enabled: Vec<EnabledModelRecord> = self.every(Query::new(enabled).ascending("model")).await?;
-        let default = self.stored_default().await?.filter(|default| default.provider == provider.id);
+        let default = self.stored_default(DEFAULT).await?.filter(|default| default.provider == provider.id);
         let default = default.filter(|default| enabled.iter().any(|enabled| enabled.model == default.model));
         let first = || enabled.into_iter().next().map(|enabled| enabled.model);
         let usual = || host.default_model.as_deref().map(str::to_owned);
@@ -328,8 +309,8 @@ impl WorkspaceProviders<'_> {
         })
     }
 
-    async fn seal(&self, provider: &ModelProviderRecord, key: &ApiKey) -> Result<()> {
-        self.0.secrets().put(&secret_of(provider.id), sealed_key(provider, key)?).await.map(drop)
+    async fn seal(&self, provider: &ModelProviderRecord, credential: &Credential) -> Result<()> {
+        self.0.secrets().put(&secret_of(provider.id), sealed_key(provider, credential)?).await.map(drop)
     }
 
     async fn change(
@@ -364,14 +345,6 @@ impl WorkspaceProviders<'_> {
     async fn known_model(&self, provider: &str, model: &str) -> Result<Stored<EnabledModelRecord>> {
         let found = self.stored(provider).await?.value;
         self.stored_model(&found, model.trim()).await?.ok_or_else(|| not_enabled(provider, model))
-    }
-
-    async fn stored_default(&self) -> Result<Option<DefaultModel>> {
-        let id = SettingRecord::id_of(DEFAULT);
-        let found = self.records().find::<SettingRecord>(self.0.context(), id).await?;
-        found.map(|stored| serde_json::from_value(stored.value.value)).transpose().map_err(|_| {
-            Error::new(ErrorKind::Corrupt, "the default model is stored in another form; set it anew")
-        })
     }
 
     async fn every<T: agentforge_core::record::Governed>(&self, query: Query) -> Result<Vec<T>> {
@@ -409,6 +382,12 @@ impl Workspace {
     pub const fn providers(&self) -> WorkspaceProviders<'_> {
         WorkspaceProviders(self)
     }
+}
+
+/// The provider and the model of a name.
+fn named(name: &str) -> (&str, &str) {
+    let (provider, model) = name.split_once(':').unwrap_or((name, ""));
+    (provider.trim(), model.trim())
 }
 
 fn not_enabled(provider: &str, model: &str) -> Error {

@@ -68,7 +68,7 @@ impl<'a> Work<'a> {
             .with_limits(definition.tool_limits)
             .with_blobs(parts.stores.blobs.clone())
             .with_events(parts.events.clone());
-        let mut acting = cx.on_behalf(agent.id(cx.tenant()));
+        let mut acting = cx.on_behalf(agent.id(cx.tenant())).in_run(run);
         if let Some(time) = definition.limits.time {
             acting = acting.with_timeout(time);
         }

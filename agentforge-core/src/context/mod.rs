@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     error::{Error, ErrorKind, Result},
-    id::{CorrelationId, ProjectId, TenantId, new_uuid},
+    id::{ConversationId, CorrelationId, ProjectId, RunId, TenantId, new_uuid},
     time::{Clock, Timestamp},
 };
 
@@ -56,6 +56,8 @@ struct Inner {
     scope: Scope,
     project: Option<ProjectId>,
     correlation: CorrelationId,
+    run: Option<RunId>,
+    conversation: Option<ConversationId>,
     labels: BTreeMap<String, String>,
     deadline: Option<Timestamp>,
     cancellation: Cancellation,
@@ -72,6 +74,8 @@ impl CallContext {
             scope,
             project: None,
             correlation: CorrelationId::from_uuid(uuid::Uuid::nil()),
+            run: None,
+            conversation: None,
             labels: BTreeMap::new(),
             deadline: None,
             cancellation: Cancellation::new(),
@@ -114,6 +118,16 @@ impl CallContext {
     /// What joins everything that one outside request caused.
     pub fn correlation(&self) -> CorrelationId {
         self.0.correlation
+    }
+
+    /// The run that the call belongs to.
+    pub fn run_id(&self) -> Option<RunId> {
+        self.0.run
+    }
+
+    /// The conversation that the call belongs to.
+    pub fn conversation(&self) -> Option<ConversationId> {
+        self.0.conversation
     }
 
     /// Free labels that land on every usage row.
@@ -172,6 +186,18 @@ impl CallContext {
     #[must_use]
     pub fn with_project(&self, project: ProjectId) -> Self {
         self.narrowed(|inner| inner.project = Some(project))
+    }
+
+    /// The same call as part of a run.
+    #[must_use]
+    pub fn in_run(&self, run: RunId) -> Self {
+        self.narrowed(|inner| inner.run = Some(run))
+    }
+
+    /// The same call as part of a conversation.
+    #[must_use]
+    pub fn in_conversation(&self, conversation: ConversationId) -> Self {
+        self.narrowed(|inner| inner.conversation = Some(conversation))
     }
 
     /// The same call with one more label.

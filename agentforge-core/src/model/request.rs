@@ -66,6 +66,19 @@ pub enum ToolChoice {
     Required,
     /// This one.
     Tool(String),
+    /// None but these, and the model decides; with none named it calls none. Fewer tools without another prompt: where a
+    /// provider knows such a choice all definitions are sent as they were, so that what it has cached of them stays
+    /// good, and elsewhere these alone are sent.
+    Among(Vec<String>),
+    /// At least one, and none but these.
+    RequiredAmong(Vec<String>),
+}
+
+impl ToolChoice {
+    /// Whether the model must call a tool.
+    pub const fn requires_call(&self) -> bool {
+        matches!(self, Self::Required | Self::Tool(_) | Self::RequiredAmong(_))
+    }
 }
 
 /// The form of the answer.

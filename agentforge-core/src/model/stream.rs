@@ -1,6 +1,7 @@
 //! A streamed answer, and a whole one.
 
 use std::{
+    future::poll_fn,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -94,23 +95,23 @@ impl ChatStream {
         if let Some(error) = self.failed.take() {
             return Some(Err(error));
         }
-        let mut batch = match self.events.next().await? {
-            Ok(event) => vec![event],
-            Err(error) => return Some(Err(error)),
-        };
-        while batch.len() < MAX_BATCH {
-            // A poll with a waker that does nothing is enough: a pending stream is polled again by the next batch.
-            let mut idle = Context::from_waker(std::task::Waker::noop());
-            match self.events.poll_next_unpin(&mut idle) {
-                Poll::Ready(Some(Ok(event))) => batch.push(event),
-                Poll::Ready(Some(Err(error))) => {
-                    self.failed = Some(error);
-                    break;
+        let mut batch = Vec::new();
+        poll_fn(|task| {
+            while batch.len() < MAX_BATCH {
+                match self.events.poll_next_unpin(task) {
+                    Poll::Ready(Some(Ok(event))) => batch.push(event),
+                    Poll::Ready(Some(Err(error))) => {
+                        self.failed = Some(error);
+                        break;
+                    }
+                    Poll::Pending if batch.is_empty() => return Poll::Pending,
+                    Poll::Ready(None) | Poll::Pending => break,
                 }
-                Poll::Ready(None) | Poll::Pending => break,
             }
-        }
-        Some(Ok(batch))
+            Poll::Ready(())
+        })
+        .await;
+        if batch.is_empty() { self.failed.take().map(Err) } else { Some(Ok(batch)) }
     }
 }
 

@@ -5,9 +5,10 @@ use agentforge_core::{
     model::{EmbedRequest, EmbedResponse, Embedder, EmbedderInfo, Usage},
 };
 use async_trait::async_trait;
+use futures::FutureExt;
 
 use super::{
-    Ask, Dimensions, EmbedApi, EmbeddingRow, Lengths,
+    Ask, BatchPolicy, Dimensions, EmbedApi, EmbeddingRow, Lengths,
     batch::batches,
     rows::row_of,
     vectors::{Expected, in_order},
@@ -23,6 +24,7 @@ pub(crate) struct HostedEmbedder {
     pub(crate) requested: Option<usize>,
     pub(crate) api: &'static dyn EmbedApi,
     pub(crate) line: Line,
+    pub(crate) policy: BatchPolicy,
 }
 
 /// What an embedder is, what is known of its model, and how long it is told to make its vectors. A model of which
@@ -101,15 +103,16 @@ impl Embedder for HostedEmbedder {
         let mut vectors = vec![Vec::new(); request.texts.len()];
         let mut usage = Usage::default();
         let mut next = places.iter();
-        for batch in batches(&texts, self.api.limits(&self.line.host, &self.model), self.info.dimensions) {
-            let ask = Ask {
-                host: &self.line.host,
-                model: &self.model,
-                texts: texts.get(batch).unwrap_or_default(),
-                input: request.input,
-                dimensions: self.requested,
-            };
-            let (found, used) = self.some(&ask, cx).await?;
+        let batches = batches(&texts, self.api.limits(&self.line.host, &self.model), self.info.dimensions);
+        let ask = |batch| Ask {
+            host: &self.line.host,
+            model: &self.model,
+            texts: texts.get(batch).unwrap_or_default(),
+            input: request.input,
+            dimensions: self.requested,
+        };
+        let asks: Vec<Ask<'_>> = batches.into_iter().map(ask).collect();
+        for (found, used) in self.policy.run(cx, &asks, |ask| self.some(ask, cx).boxed()).await? {
             usage = usage.plus(used);
             for (vector, place) in found.into_iter().zip(&mut next) {
                 if let Some(slot) = vectors.get_mut(*place) {

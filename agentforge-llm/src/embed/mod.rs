@@ -4,7 +4,8 @@
 //! One driver serves all of them: it splits what is asked into requests of the API's size, keeps the order, asks nothing
 //! for blank texts (their vectors are zeros), checks that every vector came and has the length that was declared, and
 //! gives them unit length. A text that is too long is an error where the API can be told so, and never cut in silence.
-//! Nothing is tried again here; errors say whether that would help, as those of chats do.
+//! Several requests are under way at once, and each is tried again by itself, as far as the registry's [`BatchPolicy`]
+//! allows; without one that says so nothing is tried again.
 //!
 //! **Adding an API** is one file with its `EmbedApi` and a row in `api_of`, by the wire that its hosts speak.
 //! **Adding a model** is an [`EmbeddingRow`], in `rows.rs` or given to the registry at run time.
@@ -17,6 +18,7 @@ mod hosted;
 mod numbers;
 mod ollama;
 mod openai;
+mod policy;
 mod rows;
 mod vectors;
 
@@ -24,6 +26,7 @@ use agentforge_core::model::{EmbedInput, Usage};
 use serde_json::Value;
 
 pub(crate) use hosted::{HostedEmbedder, info_of};
+pub use policy::BatchPolicy;
 pub(crate) use rows::rows;
 pub use rows::{EmbeddingRow, Lengths};
 
@@ -108,4 +111,13 @@ fn put(body: &mut Value, name: &str, value: impl Into<Value>) {
 /// Tokens that went in, for APIs that count nothing else.
 fn input_tokens(count: Option<u64>) -> Usage {
     Usage { input: count, ..Usage::default() }
+}
+
+/// The vectors of a reply, whatever it answers; for what throws foreign bytes at every reader.
+#[cfg(feature = "testkit")]
+pub(crate) fn read(api: &dyn EmbedApi, body: &[u8]) -> agentforge_core::Result<Vec<Vec<f32>>> {
+    let given = api.decode(body).map_err(|why| agentforge_core::Error::internal(why.to_string()))?;
+    let dimensions = given.vectors.first().map_or(0, |(_, vector)| vector.len());
+    let expected = vectors::Expected { name: "lab:m", count: given.vectors.len(), dimensions };
+    vectors::in_order(given.vectors, expected)
 }

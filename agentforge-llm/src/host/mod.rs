@@ -14,6 +14,8 @@ mod public;
 mod quirks;
 mod reply;
 mod rows;
+mod served;
+mod vertex;
 
 use std::borrow::Cow;
 
@@ -24,12 +26,17 @@ pub use credential::{Credential, CredentialSource};
 pub use key::ApiKey;
 pub(crate) use line::Line;
 pub(crate) use model::HostedModel;
-pub use profile::{Profile, ProfileRow};
+pub use profile::{Profile, ProfileRow, StructuredOutput};
 pub use public::{check_public, is_public};
-pub use quirks::{CallIdRule, MaxTokensField, Quirks, ReasoningField, ReasoningReplay, SeedField};
+pub use quirks::{
+    CallIdRule, MaxTokensField, MessagesPlace, Quirks, ReasoningField, ReasoningReplay, SeedField, ToolSubset,
+};
 
 pub(crate) use profile::{profile_of, rows as profile_rows};
 pub(crate) use rows::{other_name, other_variable, rows};
+pub(crate) use served::as_served;
+pub(crate) use vertex::of_environment as vertex_of_environment;
+pub use vertex::vertex_base_url;
 
 use crate::wire::openai_chat;
 
@@ -116,7 +123,7 @@ impl Host {
             key_need: KeyNeed::Optional,
             wire: Cow::Borrowed(openai_chat::NAME),
             quirks: Quirks::NONE,
-            profile: Profile::FULL,
+            profile: profile::SERVED,
             default_model: None,
         }
     }

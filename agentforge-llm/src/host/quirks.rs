@@ -20,10 +20,14 @@ pub struct Quirks {
     pub call_ids: CallIdRule,
     /// Whether it knows `parallel_tool_calls`.
     pub parallel_tool_calls: bool,
+    /// How it is told that only some tools may be called.
+    pub tool_subset: ToolSubset,
     /// Whether it knows `strict` in a schema.
     pub strict_schema: bool,
     /// Whether it takes video.
     pub video: bool,
+    /// Where Anthropic's messages are spoken.
+    pub messages: MessagesPlace,
 }
 
 impl Quirks {
@@ -36,8 +40,10 @@ impl Quirks {
         reasoning_replay: ReasoningReplay::Never,
         call_ids: CallIdRule::Any,
         parallel_tool_calls: true,
+        tool_subset: ToolSubset::Shown,
         strict_schema: true,
         video: false,
+        messages: MessagesPlace::Anthropic,
     };
 }
 
@@ -99,4 +105,24 @@ pub enum CallIdRule {
     Any,
     /// Exactly nine letters and digits.
     Nine,
+}
+
+/// How a host of OpenAI's APIs is told that only some tools may be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolSubset {
+    /// Only these are shown.
+    Shown,
+    /// `allowed_tools` names them, and all are shown, so that a prompt that the provider keeps stays the same.
+    Named,
+}
+
+/// Where Anthropic's messages are spoken, which decides where the model and the version of the API stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessagesPlace {
+    /// As Anthropic does: the model in the body, the version in a header.
+    Anthropic,
+    /// On Vertex AI: the model in the path, the version in the body.
+    Vertex,
 }

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::{
     Auth, CallIdRule, Host, KeyNeed, MaxTokensField, Profile, Quirks, ReasoningField, ReasoningReplay,
-    SeedField,
+    SeedField, StructuredOutput, ToolSubset,
+    profile::{SERVED, SERVED_BY_OLLAMA, UNKNOWN_CLAUDE, UNKNOWN_GEMINI, UNSTRUCTURED},
 };
 use crate::wire::{anthropic, bedrock, cohere, gemini, ollama, openai_chat, openai_responses};
 
@@ -35,7 +36,7 @@ fn local(
     Host {
         base_url_variable: Some(Cow::Borrowed(base_url_variable)),
         key_need: KeyNeed::Optional,
-        profile: Profile::FULL,
+        profile: SERVED,
         ..cloud(name, base_url, key_variable)
     }
 }
@@ -45,7 +46,11 @@ pub(crate) fn rows() -> Vec<Host> {
     vec![
         Host {
             base_url_variable: Some(Cow::Borrowed("OPENAI_BASE_URL")),
-            quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
+            quirks: Quirks {
+                max_tokens: MaxTokensField::MaxCompletionTokens,
+                tool_subset: ToolSubset::Named,
+                ..Quirks::NONE
+            },
             profile: Profile::FULL,
             default_model: Some(Cow::Borrowed(crate::choice::OPENAI_MODEL)),
             ..cloud("openai", "https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -56,6 +61,7 @@ pub(crate) fn rows() -> Vec<Host> {
         Host {
             wire: Cow::Borrowed(openai_responses::NAME),
             base_url_variable: Some(Cow::Borrowed("OPENAI_BASE_URL")),
+            quirks: Quirks { tool_subset: ToolSubset::Named, ..Quirks::NONE },
             profile: Profile::FULL,
             default_model: Some(Cow::Borrowed(crate::choice::OPENAI_MODEL)),
             ..cloud("openai-responses", "https://api.openai.com/v1", "OPENAI_API_KEY")
@@ -63,13 +69,7 @@ pub(crate) fn rows() -> Vec<Host> {
         Host {
             wire: Cow::Borrowed(anthropic::NAME),
             auth: Auth::Header(Cow::Borrowed("x-api-key")),
-            // A Claude that the profiles do not know yet: new ones think as they see fit and set their own sampling.
-            profile: Profile {
-                structured_output: false,
-                sampling: false,
-                context_window: Some(200_000),
-                ..Profile::FULL
-            },
+            profile: UNKNOWN_CLAUDE,
             default_model: Some(Cow::Borrowed(crate::choice::ANTHROPIC_MODEL)),
             ..cloud("anthropic", "https://api.anthropic.com/v1", "ANTHROPIC_API_KEY")
         },
@@ -77,14 +77,14 @@ pub(crate) fn rows() -> Vec<Host> {
             wire: Cow::Borrowed(gemini::NAME),
             auth: Auth::Header(Cow::Borrowed("x-goog-api-key")),
             base_url_variable: Some(Cow::Borrowed("GEMINI_BASE_URL")),
-            // A Gemini that the profiles do not know: all that think take a number of tokens, new ones a level too.
-            profile: Profile { reasoning_budget: true, ..Profile::FULL },
+            profile: UNKNOWN_GEMINI,
             default_model: Some(Cow::Borrowed("gemini-2.5-flash")),
             ..cloud("google", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY")
         },
         Host {
             default_model: Some(Cow::Borrowed(crate::choice::OLLAMA_MODEL)),
             quirks: Quirks { parallel_tool_calls: false, ..Quirks::NONE },
+            profile: SERVED_BY_OLLAMA,
             ..local("ollama", "http://127.0.0.1:11434/v1", "OLLAMA_HOST", "OLLAMA_API_KEY")
         },
         // The same server over its own API, which reaches what chat completions lack: the length of the context and how
@@ -93,12 +93,13 @@ pub(crate) fn rows() -> Vec<Host> {
         Host {
             wire: Cow::Borrowed(ollama::NAME),
             default_model: Some(Cow::Borrowed(crate::choice::OLLAMA_MODEL)),
+            profile: SERVED_BY_OLLAMA,
             ..local("ollama-native", "http://127.0.0.1:11434", "OLLAMA_HOST", "OLLAMA_API_KEY")
         },
         Host {
             wire: Cow::Borrowed(cohere::NAME),
             base_url_variable: Some(Cow::Borrowed("CO_API_URL")),
-            profile: Profile { structured_with_tools: false, ..Profile::PLAIN },
+            profile: Profile::PLAIN.with_structured_output(StructuredOutput::Native, StructuredOutput::Tool),
             ..cloud("cohere", "https://api.cohere.com", "CO_API_KEY")
         },
         // Models of many makers; its profiles know them by their names without a geography.
@@ -107,7 +108,7 @@ pub(crate) fn rows() -> Vec<Host> {
             auth: Auth::AwsSignature(Cow::Borrowed("bedrock")),
             base_url_variable: Some(Cow::Borrowed("AWS_ENDPOINT_URL_BEDROCK_RUNTIME")),
             token_variable: Some(Cow::Borrowed("AWS_BEARER_TOKEN_BEDROCK")),
-            profile: Profile { structured_output: false, ..Profile::PLAIN },
+            profile: UNSTRUCTURED,
             ..cloud("bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "AWS_ACCESS_KEY_ID")
         },
         // Models are named by their deployments; the address is one's own, and `/openai/v1` is added to it.
@@ -119,6 +120,26 @@ pub(crate) fn rows() -> Vec<Host> {
             quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
             profile: Profile::FULL,
             ..cloud("azure", "", "AZURE_OPENAI_API_KEY")
+        },
+        // Azure's models of many makers at one resource. A Claude there speaks Anthropic's messages at `/anthropic`, all
+        // others chat completions at `/openai/v1`; which of both a name means is not for the caller to say.
+        Host {
+            base_url: None,
+            base_url_variable: Some(Cow::Borrowed("AZURE_AI_FOUNDRY_ENDPOINT")),
+            auth: Auth::Header(Cow::Borrowed("api-key")),
+            token_variable: Some(Cow::Borrowed("AZURE_AI_FOUNDRY_AD_TOKEN")),
+            quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
+            profile: SERVED,
+            ..cloud("foundry", "", "AZURE_AI_FOUNDRY_API_KEY")
+        },
+        // Google's models of one's own project, and Anthropic's, which speak their messages there. The address is made of
+        // the project and the location; the key is a token that lasts an hour, so that a program gives a source of them.
+        Host {
+            base_url: None,
+            base_url_variable: Some(Cow::Borrowed("GOOGLE_VERTEX_BASE_URL")),
+            wire: Cow::Borrowed(gemini::NAME),
+            profile: UNKNOWN_GEMINI,
+            ..cloud("vertex", "", "GOOGLE_OAUTH_ACCESS_TOKEN")
         },
         // Searches by itself, calls no tools, and counts tokens unasked.
         Host {
@@ -132,8 +153,10 @@ pub(crate) fn rows() -> Vec<Host> {
             default_model: Some(Cow::Borrowed("sonar")),
             ..cloud("perplexity", "https://api.perplexity.ai", "PERPLEXITY_API_KEY")
         },
+        // Few of its models know a schema.
         Host {
             quirks: Quirks { max_tokens: MaxTokensField::MaxCompletionTokens, ..Quirks::NONE },
+            profile: UNSTRUCTURED,
             ..cloud("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY")
         },
         // Refuses members that it does not know, counts tokens unasked, and insists on ids of nine letters.
@@ -164,7 +187,7 @@ pub(crate) fn rows() -> Vec<Host> {
                 parallel_tool_calls: false,
                 ..Quirks::NONE
             },
-            profile: Profile { structured_output: false, ..Profile::FULL },
+            profile: Profile::FULL.with_structured_output(StructuredOutput::Tool, StructuredOutput::Tool),
             ..cloud("deepseek", "https://api.deepseek.com", "DEEPSEEK_API_KEY")
         },
         cloud("xai", "https://api.x.ai/v1", "XAI_API_KEY"),

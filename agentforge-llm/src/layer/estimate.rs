@@ -1,22 +1,13 @@
 //! How many tokens a request will use, guessed before it is sent: for budgets, limits and the choice by price.
 //!
 //! No tokenizer: one would be needed for every family of models. Four bytes a token holds for European text, is too low
-//! for few scripts and code that is dense, and too high for most prose.
+//! for few scripts and code that is dense, and too high for most prose. [`Counter`](crate::tokens::Counter) knows more of
+//! some models.
 
-use agentforge_core::{
-    json::encoded_len,
-    message::{Media, MediaSource, Part, PartContent},
-    model::{ChatRequest, ModelInfo, OutputFormat, Usage},
-};
+use agentforge_core::model::{ChatRequest, ModelInfo, Usage};
 use serde_json::Value;
 
-const BYTES_PER_TOKEN: u64 = 4;
-
-/// What a message and a tool take for their frame.
-const PER_FRAME: u64 = 8;
-
-/// A large picture with the providers that count most, and what a file that is not at hand is taken for.
-const PER_MEDIA: u64 = 3_000;
+use crate::tokens::estimated;
 
 /// How long an answer may be where neither the request nor the model says so.
 const LONGEST_ANSWER: u64 = 8_192;
@@ -38,16 +29,7 @@ pub type Estimate = std::sync::Arc<dyn Fn(&ChatRequest, &ModelInfo) -> Usage + S
 /// assert_eq!((guess.input, guess.output), (Some(108), Some(50)));
 /// ```
 pub fn estimate(request: &ChatRequest, model: &ModelInfo) -> Usage {
-    let messages = request.messages.iter().map(|message| PER_FRAME.saturating_add(parts(&message.parts)));
-    let tools = request.tools.iter().map(|tool| {
-        let text = tool.name.len().saturating_add(tool.description.len());
-        PER_FRAME.saturating_add(of_bytes(text.saturating_add(json_len(&tool.parameters))))
-    });
-    let output = match &request.output {
-        OutputFormat::Text => 0,
-        OutputFormat::Json { schema, .. } => of_bytes(json_len(schema)),
-    };
-    let input = messages.chain(tools).fold(output, u64::saturating_add);
+    let input = estimated(request);
     let longest = request.settings.max_tokens.or(model.max_output).unwrap_or(LONGEST_ANSWER);
     let (longest, answers) = match request.extra.get(&model.provider) {
         Some(extra) => {
@@ -73,45 +55,4 @@ fn longest_in(extra: &Value, depth: u8) -> u64 {
         _ => longest_in(value, depth - 1),
     };
     members.iter().map(of).max().unwrap_or(0)
-}
-
-/// The tokens of so many bytes.
-pub(super) fn of_bytes(bytes: usize) -> u64 {
-    u64::try_from(bytes).unwrap_or(u64::MAX).div_ceil(BYTES_PER_TOKEN)
-}
-
-fn json_len(value: &impl serde::Serialize) -> usize {
-    serde_json::to_value(value).map_or(0, |value| encoded_len(&value))
-}
-
-fn parts(parts: &[Part]) -> u64 {
-    parts.iter().map(part).fold(0, u64::saturating_add)
-}
-
-fn part(part: &Part) -> u64 {
-    match &part.content {
-        PartContent::Text(text) => of_bytes(text.len()),
-        PartContent::Reasoning(reasoning) => of_bytes(reasoning.text.len()),
-        PartContent::ToolCall(call) => of_bytes(call.name.len().saturating_add(encoded_len(&call.arguments))),
-        PartContent::ToolResult(result) => parts(&result.parts),
-        PartContent::Media(media) => of_media(media),
-        PartContent::Opaque(fields) => {
-            of_bytes(fields.iter().map(|(key, value)| key.len() + encoded_len(value)).sum())
-        }
-        // A citation is no more than a place in what was sent anyway.
-        _ => 0,
-    }
-}
-
-/// Media cost by their pixels, pages and seconds, which only their bytes hint at.
-fn of_media(media: &Media) -> u64 {
-    let bytes = match &media.source {
-        MediaSource::Bytes { data } => data.len(),
-        MediaSource::Blob { .. } | MediaSource::Url { .. } | MediaSource::FileId { .. } => 0,
-    };
-    match media.kind {
-        agentforge_core::message::MediaKind::Image => PER_MEDIA,
-        // A text document is its bytes; a page of PDF, a second of sound or film is mostly less.
-        _ => of_bytes(bytes).max(PER_MEDIA),
-    }
 }

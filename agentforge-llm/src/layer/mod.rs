@@ -3,15 +3,17 @@
 //! **The order**, from the outermost to the model. Each line says why it stands where it does; a stack in another
 //! order works, and loses what the line says.
 //!
-//! 1. [`Fallback`] or [`Router`]: chooses among models. Everything below belongs to one model, with its own rules,
+//! 1. [`Telemetry`]: sees the call as its caller does, with every wait, attempt and change of model in its time, and also
+//!    what a policy denies and a cache answers. A second one right above a model shows each attempt inside it.
+//! 2. [`Fallback`] or [`Router`]: chooses among models. Everything below belongs to one model, with its own rules,
 //!    price and limits; the next model is asked when the one before has tried as often as it may.
-//! 2. [`Policy`]: what is not allowed is not even read from a cache. A cap on the answer's length is set here, so that
+//! 3. [`Policy`]: what is not allowed is not even read from a cache. A cap on the answer's length is set here, so that
 //!    the cache's key and the budget's estimate already know it. It must see the one model that answers: above a
 //!    `Fallback` it knows only the name of the list, and an allow-list refuses that.
-//! 3. [`Cache`]: a hit costs no money, no attempt and no place in a queue.
-//! 4. [`Budget`]: one reservation for a call, however many attempts it takes, at the price of the model below.
-//! 5. [`Retry`]: an attempt is one request to the provider.
-//! 6. [`Limit`]: every attempt is counted; waiting for its turn is no attempt, and while a retry pauses it holds no
+//! 4. [`Cache`]: a hit costs no money, no attempt and no place in a queue.
+//! 5. [`Budget`]: one reservation for a call, however many attempts it takes, at the price of the model below.
+//! 6. [`Retry`]: an attempt is one request to the provider.
+//! 7. [`Limit`]: every attempt is counted; waiting for its turn is no attempt, and while a retry pauses it holds no
 //!    place.
 //!
 //! ```
@@ -44,6 +46,7 @@ mod policy;
 mod retry;
 mod router;
 mod several;
+mod telemetry;
 
 use std::sync::Arc;
 
@@ -58,6 +61,7 @@ pub use policy::{Policy, PolicyRules, Residence};
 pub use retry::{Retry, RetryPolicy};
 pub use router::{CircuitPolicy, CircuitState, PriceOf, Route, Router, Strategy};
 pub use several::SwitchOn;
+pub use telemetry::Telemetry;
 
 /// Wraps models.
 pub trait Layer: Send + Sync {

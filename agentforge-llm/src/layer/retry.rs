@@ -70,22 +70,8 @@ impl ChatModel for Retrying {
     }
 
     async fn stream(&self, request: Arc<ChatRequest>, cx: &CallContext) -> Result<ChatStream> {
-        let mut attempt = 1;
-        loop {
-            let error = match begin(self.inner.stream(request.clone(), cx).await).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => error,
-            };
-            let Some(pause) = self.policy.pause(attempt, &error, cx) else {
-                return Err(if attempt == 1 { error } else { error.with("attempts", attempt) });
-            };
-            cx.run(async {
-                cx.clock().sleep_until(cx.now().after(pause)).await;
-                Ok(())
-            })
-            .await?;
-            attempt += 1;
-        }
+        let stream = || async { begin(self.inner.stream(request.clone(), cx).await).await };
+        self.policy.run(cx, stream).await
     }
 
     fn price_at(&self, at: Timestamp) -> Option<Price> {
@@ -98,6 +84,29 @@ impl ChatModel for Retrying {
 }
 
 impl RetryPolicy {
+    /// What comes of an attempt, or of as many as this allows. The last error says how many there were.
+    pub(crate) async fn run<T, F>(&self, cx: &CallContext, mut attempt: impl FnMut() -> F + Send) -> Result<T>
+    where
+        F: Future<Output = Result<T>> + Send,
+    {
+        let mut number = 1;
+        loop {
+            let error = match attempt().await {
+                Ok(given) => return Ok(given),
+                Err(error) => error,
+            };
+            let Some(pause) = self.pause(number, &error, cx) else {
+                return Err(if number == 1 { error } else { error.with("attempts", number) });
+            };
+            cx.run(async {
+                cx.clock().sleep_until(cx.now().after(pause)).await;
+                Ok(())
+            })
+            .await?;
+            number += 1;
+        }
+    }
+
     /// How long to pause before the next attempt; `None` when there should be none.
     fn pause(&self, attempt: u32, error: &Error, cx: &CallContext) -> Option<Duration> {
         if attempt >= self.attempts || !error.is_retryable() {

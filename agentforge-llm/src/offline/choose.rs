@@ -72,11 +72,12 @@ pub(super) fn plan(request: &ChatRequest, asked: &str) -> Plan {
         .filter(|tool| match &request.tool_choice {
             ToolChoice::None => false,
             ToolChoice::Tool(name) => tool.name == *name,
+            ToolChoice::Among(names) | ToolChoice::RequiredAmong(names) => names.contains(&tool.name),
             ToolChoice::Auto | ToolChoice::Required => true,
         })
         .map(Candidate::new)
         .collect();
-    let forced = matches!(request.tool_choice, ToolChoice::Tool(_) | ToolChoice::Required);
+    let forced = request.tool_choice.requires_call();
     let mut plan = Plan::default();
     if candidates.is_empty() {
         return plan;

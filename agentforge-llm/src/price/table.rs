@@ -14,6 +14,8 @@ const HOSTS: &[(&str, &str)] = &[
     ("xai", "x-ai"),
     ("xai-responses", "x-ai"),
     ("bedrock", "aws"),
+    ("foundry", "azure"),
+    ("vertex", "google"),
     ("gemini", "google"),
 ];
 
@@ -178,6 +180,9 @@ mod tests {
             ("deepseek", "deepseek-chat"),
             ("bedrock", "us.anthropic.claude-3-5-haiku-20241022-v1:0"),
             ("azure", "gpt-4o"),
+            ("foundry", "claude-haiku-4-5"),
+            ("vertex", "claude-haiku-4-5@20251001"),
+            ("vertex", "gemini-2.5-pro"),
         ] {
             let price = table.price(provider, model, now);
             assert!(

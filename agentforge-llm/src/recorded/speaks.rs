@@ -34,7 +34,11 @@ const ROWS: &[Row] = &[
     },
     Row {
         wire: anthropic::NAME,
-        path: |path| path.ends_with("/v1/messages") || path == "/messages",
+        path: |path| {
+            let on_vertex = path.contains("/publishers/anthropic/")
+                && (path.ends_with(":streamRawPredict") || path.ends_with(":rawPredict"));
+            path.ends_with("/v1/messages") || path == "/messages" || on_vertex
+        },
         answer: |said| match word(said, "type") {
             "message" => said.get("content").is_some_and(Value::is_array),
             kind => matches!(kind, "message_start" | "content_block_start" | "content_block_delta"),

@@ -5,13 +5,14 @@ use agentforge_core::{
     model::{RankedItem, RerankRequest, Reranker},
 };
 use async_trait::async_trait;
+use futures::FutureExt;
 use serde_json::json;
 
 use super::{
     RerankApi,
     order::{Reply, best, checked},
 };
-use crate::host::Line;
+use crate::{embed::BatchPolicy, host::Line};
 
 /// A reranker at a host. Made by the [`Registry`](crate::Registry).
 pub(crate) struct HostedReranker {
@@ -19,28 +20,32 @@ pub(crate) struct HostedReranker {
     fingerprint: String,
     api: RerankApi,
     line: Line,
+    policy: BatchPolicy,
 }
 
 impl HostedReranker {
-    pub(crate) fn new(model: &str, api: RerankApi, line: Line) -> Self {
+    pub(crate) fn new(model: &str, api: RerankApi, line: Line, policy: BatchPolicy) -> Self {
         let fingerprint = format!("{}:{model}/1", line.host.name);
-        Self { model: model.to_owned(), fingerprint, api, line }
+        Self { model: model.to_owned(), fingerprint, api, line, policy }
     }
 
-    /// The ranks of some passages that go into one request, by their places in it.
-    async fn some(
+    /// The ranks of some passages that go into one request, by their places among all.
+    async fn share(
         &self,
-        query: &str,
-        passages: &[&String],
-        top: usize,
+        request: &RerankRequest,
+        share: &[(usize, &String)],
         cx: &CallContext,
     ) -> Result<Vec<RankedItem>> {
-        let wanted = top.min(passages.len());
+        let passages: Vec<&String> = share.iter().map(|(_, text)| *text).collect();
+        let (query, wanted) = (&request.query, request.top.min(passages.len()));
         let body = json!({"model": self.model, "query": query, "documents": passages, "top_n": wanted});
         let reply = self.line.ask(self.api.path, &body, cx).await?;
         let read: Reply = serde_json::from_slice(&reply).map_err(|why| self.line.undecodable(&reply, why))?;
         let name = format!("{}:{}", self.line.host.name, self.model);
-        checked(&name, read.results, passages.len(), wanted)
+        let ranked = checked(&name, read.results, passages.len(), wanted)?.into_iter();
+        let placed =
+            |item: RankedItem| share.get(item.index).map(|(place, _)| RankedItem { index: *place, ..item });
+        Ok(ranked.filter_map(placed).collect())
     }
 }
 
@@ -56,14 +61,8 @@ impl Reranker for HostedReranker {
         if request.top == 0 || request.query.trim().is_empty() {
             return Ok(Vec::new());
         }
-        let mut ranked = Vec::new();
-        for share in spoken.chunks(self.api.passages) {
-            let passages: Vec<&String> = share.iter().map(|(_, text)| *text).collect();
-            let found = self.some(&request.query, &passages, request.top, cx).await?;
-            ranked.extend(found.into_iter().filter_map(|item| {
-                share.get(item.index).map(|(place, _)| RankedItem { index: *place, ..item })
-            }));
-        }
-        Ok(best(ranked, request.top))
+        let shares: Vec<&[(usize, &String)]> = spoken.chunks(self.api.passages).collect();
+        let ranked = self.policy.run(cx, &shares, |share| self.share(&request, share, cx).boxed()).await?;
+        Ok(best(ranked.concat(), request.top))
     }
 }

@@ -31,3 +31,12 @@ pub(crate) fn api_of(wire: &str) -> Option<RerankApi> {
         _ => return None,
     })
 }
+
+/// The ranks of a reply, whatever it answers; for what throws foreign bytes at every reader.
+#[cfg(feature = "testkit")]
+pub(crate) fn read(body: &[u8]) -> agentforge_core::Result<Vec<agentforge_core::model::RankedItem>> {
+    let why = |error: serde_json::Error| agentforge_core::Error::internal(error.to_string());
+    let reply: order::Reply = serde_json::from_slice(body).map_err(why)?;
+    let sent = reply.results.len();
+    order::checked("lab:m", reply.results, sent, sent).map(|ranked| order::best(ranked, sent))
+}

@@ -95,6 +95,15 @@ impl Answer {
         self
     }
 
+    /// Everything that it sends as its body, for a decoder without a server.
+    pub fn body(&self) -> Bytes {
+        let pieces = self.steps.iter().filter_map(|step| match step {
+            Step::Send(bytes) => Some(bytes.as_ref()),
+            Step::Pause(_) | Step::Break => None,
+        });
+        pieces.collect::<Vec<_>>().concat().into()
+    }
+
     /// Sends bytes, apart from what comes before and after them.
     pub fn piece(mut self, bytes: impl Into<Bytes>) -> Self {
         self.steps.push(Step::Send(bytes.into()));

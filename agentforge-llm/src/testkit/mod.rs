@@ -28,6 +28,8 @@ mod dialect;
 mod fault;
 #[doc = include_str!("../../FAULTS.md")]
 pub mod faults {}
+#[doc(hidden)]
+pub mod fuzz;
 mod gzip;
 mod provider;
 mod serve;

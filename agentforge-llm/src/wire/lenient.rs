@@ -48,6 +48,42 @@ pub(crate) struct Soft<T>(pub(crate) Option<T>);
 #[derive(Debug, PartialEq)]
 pub(super) struct Many<T>(pub(super) Vec<T>);
 
+/// A list that nearly always has one item, which needs no memory of its own; anything else reads as empty.
+#[derive(Debug, PartialEq)]
+pub(super) struct Few<T> {
+    first: Option<T>,
+    others: Vec<T>,
+}
+
+impl<T> Few<T> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().chain(&self.others)
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.first.iter_mut().chain(&mut self.others)
+    }
+}
+
+impl<T> IntoIterator for Few<T> {
+    type Item = T;
+    type IntoIter = std::iter::Chain<std::option::IntoIter<T>, std::vec::IntoIter<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.first.into_iter().chain(self.others)
+    }
+}
+
+impl<T> Default for Few<T> {
+    fn default() -> Self {
+        Self { first: None, others: Vec::new() }
+    }
+}
+
 impl<T> Default for Soft<T> {
     fn default() -> Self {
         Self(None)
@@ -228,6 +264,38 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Many<T> {
     }
 }
 
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Few<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Few<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("anything")
+            }
+
+            skip_scalars!(Few::default(); visit_bool: bool, visit_u64: u64, visit_i64: i64, visit_f64: f64, visit_str: &str);
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut items = Few::default();
+                while let Some(item) = seq.next_element::<Soft<T>>()? {
+                    if items.first.is_none() {
+                        items.first = item.0;
+                    } else {
+                        items.others.extend(item.0);
+                    }
+                }
+                Ok(items)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                skip_map(map).map(|()| Few::default())
+            }
+        }
+        deserializer.deserialize_any(Reader(PhantomData))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,6 +310,8 @@ mod tests {
         inner: Soft<Inner<'a>>,
         #[serde(default, borrow)]
         list: Many<Inner<'a>>,
+        #[serde(default, borrow)]
+        few: Few<Inner<'a>>,
     }
 
     #[derive(Debug, PartialEq, Deserialize)]
@@ -262,12 +332,22 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_few_keeps_every_item_in_order() {
+        let sample: Sample<'_> =
+            serde_json::from_str(r#"{"few":[null,{"name":"a"},7,{"name":"b"},{"name":"c"}]}"#).unwrap();
+        assert_eq!(sample.few.iter().map(|one| one.name.text()).collect::<String>(), "abc");
+        assert!(!sample.few.is_empty());
+        assert_eq!(sample.few.into_iter().map(|one| one.name.text().to_owned()).collect::<String>(), "abc");
+        assert!(serde_json::from_str::<Sample<'_>>(r#"{"few":[1]}"#).unwrap().few.is_empty());
+    }
+
+    #[test]
     fn what_does_not_fit_never_fails() {
         let odd =
             ["null", "true", "-1", "1.5", "\"x\"", "[1,{\"a\":[]}]", "{\"a\":{}}", "1e999999", "{}", "[]"];
         for value in odd.into_iter().filter(|value| *value != "1e999999") {
             let json = format!(
-                r#"{{"text":{value},"count":{value},"inner":{value},"list":{value},"more":{value}}}"#
+                r#"{{"text":{value},"count":{value},"inner":{value},"list":{value},"few":{value},"more":{value}}}"#
             );
             serde_json::from_str::<Sample<'_>>(&json).unwrap_or_else(|error| panic!("{value}: {error}"));
         }

@@ -6,8 +6,9 @@
 //!
 //! **Adding a wire** is a folder with the files `mod.rs` (the [`Wire`]), `check.rs` and `encode.rs` (requests),
 //! `chunk.rs` (the reply's form), `decode.rs` and `answer.rs` (what grows of it), and `error.rs`; one line in
-//! [`builtin`], and a row in [`crate::recorded`]. `reply`, `intake`, `parts`, `lenient`, `names`, `failure` and `wait`
-//! beside it serve every wire.
+//! [`builtin`], and a row in [`crate::recorded`]. `reply`, `intake`, `parts`, `lenient`, `names`,
+//! `tool_choice`, `failure` and `wait` beside it serve every wire, and [`Structured`] brings to a form what a wire's own
+//! API cannot.
 
 pub mod anthropic;
 pub mod bedrock;
@@ -26,6 +27,8 @@ mod rate_limit;
 mod reply;
 mod result_text;
 mod strict;
+mod structured;
+mod tool_choice;
 mod wait;
 
 use std::{collections::VecDeque, sync::Arc};
@@ -40,6 +43,7 @@ use bytes::Bytes;
 pub(crate) use failure::{request_id, undecodable};
 pub use names::{NameRule, ToolNames};
 pub(crate) use rate_limit::rate_limits;
+pub use structured::{AnswerPlace, Structured};
 pub use wait::wait_of;
 
 use crate::{
@@ -106,6 +110,15 @@ pub struct Recall {
     pub names: ToolNames,
     /// The number of messages in the request; makes call ids unique where the provider gives none.
     pub turn: usize,
+    /// How the answer stands in the reply. No wire needs to know it: [`Structured`] reads it.
+    pub answer: AnswerPlace,
+}
+
+impl Recall {
+    /// For a reply whose answer is what it says.
+    fn new(target: &Target<'_>, names: ToolNames, turn: usize) -> Self {
+        Self { provider: target.model.provider.clone(), names, turn, answer: AnswerPlace::Said }
+    }
 }
 
 /// The head of a reply.

@@ -42,7 +42,6 @@ impl NameRule {
 pub struct ToolNames {
     outward: BTreeMap<String, String>,
     inward: BTreeMap<String, String>,
-    answer: Option<String>,
 }
 
 impl ToolNames {
@@ -75,18 +74,6 @@ impl ToolNames {
             names.outward.insert(name.to_owned(), mended);
         }
         names
-    }
-
-    /// With a tool that stands for the answer, where that is how a model is brought to a form.
-    #[must_use]
-    pub fn with_answer_tool(mut self, name: impl Into<String>) -> Self {
-        self.answer = Some(name.into());
-        self
-    }
-
-    /// What the provider calls the tool that stands for the answer.
-    pub fn answer_tool(&self) -> Option<&str> {
-        self.answer.as_deref()
     }
 
     /// What the provider calls our tool.

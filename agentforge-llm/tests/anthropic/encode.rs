@@ -9,7 +9,7 @@ use agentforge_core::{
     model::{ChatRequest, OutputFormat, PromptCache, ReasoningEffort, Settings, ToolChoice, ToolDefinition},
     schema::Schema,
 };
-use agentforge_llm::host::Profile;
+use agentforge_llm::host::{Profile, StructuredOutput};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -211,7 +211,8 @@ fn what_the_target_lacks_is_refused_by_name() {
     }
     let json = OutputFormat::Json { name: "x".to_owned(), schema: Schema::any_object() };
     let both = ChatRequest { tools: vec![tool("f")], output: json, ..request([Message::user("x")]) };
-    let message = refused(&both, Profile { tools: false, structured_output: false, ..Profile::FULL });
+    let message =
+        refused(&both, Profile { tools: false, structured_output: StructuredOutput::None, ..Profile::FULL });
     assert!(message.contains("tools") && message.contains("structured output"), "{message}");
 }
 

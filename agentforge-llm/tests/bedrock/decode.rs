@@ -246,37 +246,6 @@ fn events_in_text_are_read_too() {
 }
 
 #[test]
-fn a_tool_that_stands_for_the_answer_is_the_answer() {
-    let recall = || Recall { names: ToolNames::default().with_answer_tool("leave"), ..recall() };
-    let read = |reply: &[u8]| {
-        let (events, error, info) = events_of(&BedrockConverse, recall(), [reply]);
-        assert!(error.is_none(), "{error:?}");
-        let told =
-            events.iter().any(|event| matches!(event, ChatEvent::Raw(raw) if raw["preamble"] == "Well:"));
-        let answer = fold(events, info);
-        (answer.message.text(), answer.finish, answer.message.tool_calls().count(), told)
-    };
-    let streamed = around(
-        vec![
-            grow(0, json!({"text": "Well:"})),
-            end(0),
-            begin(1, json!({"toolUse": {"toolUseId": "t", "name": "leave"}})),
-            grow(1, json!({"toolUse": {"input": "{\"days\":"}})),
-            grow(1, json!({"toolUse": {"input": "14}"}})),
-            end(1),
-        ],
-        "tool_use",
-    );
-    let expected = (r#"{"days":14}"#.to_owned(), Some(FinishReason::Stop), 0, true);
-    assert_eq!(read(&streamed), expected);
-    let use_of = |name: &str| json!({"toolUse": {"toolUseId": "t", "name": name, "input": {"days": 14}}});
-    assert_eq!(read(&whole(&json!([{"text": "Well:"}, use_of("leave")]), "tool_use")), expected);
-    // Another call is one, and what is said without an answer is said.
-    let (text, finish, calls, _) = read(&whole(&json!([{"text": "Looking."}, use_of("f")]), "tool_use"));
-    assert_eq!((text.as_str(), finish, calls), ("Looking.", Some(FinishReason::ToolCalls), 1));
-}
-
-#[test]
 fn a_cut_stream_is_a_transport_error_in_its_phase() {
     let whole = around(vec![grow(0, json!({"text": "Half"})), end(0)], "end_turn");
     let first = stream(&[("messageStart", json!({"role": "assistant"}))]).len();

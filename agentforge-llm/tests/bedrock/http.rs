@@ -290,11 +290,18 @@ fn profiles_know_a_model_wherever_it_runs() {
         Environment::new().with("AWS_BEARER_TOKEN_BEDROCK", "key").with("AWS_REGION", "us-east-1");
     let can = |model: &str| {
         let model = Registry::over_http().resolve(&format!("bedrock:{model}"), &environment).unwrap();
-        (model.info().tools, model.info().structured_output)
+        assert!(model.info().structured_output, "by its API, by a tool or in words");
+        let formed = agentforge_core::model::OutputFormat::Json {
+            name: "n".to_owned(),
+            schema: agentforge_core::schema::Schema::any_object(),
+        };
+        assert_eq!(model.check(&ChatRequest { output: formed, ..(*request()).clone() }), []);
+        model.info().tools
     };
-    assert_eq!(can("us.anthropic.claude-sonnet-4-5-20250929-v1:0"), (true, true));
-    assert_eq!(can("anthropic.claude-3-haiku-20240307-v1:0"), (true, false));
-    assert_eq!(can("arn:aws:bedrock:us-east-1:1:inference-profile/eu.qwen.qwen3-32b-v1:0"), (true, true));
-    assert_eq!(can("amazon.titan-text-express-v1"), (false, false));
-    assert_eq!(can("abc123"), (true, false));
+    assert!(can("us.anthropic.claude-sonnet-4-5-20250929-v1:0"));
+    assert!(can("anthropic.claude-3-haiku-20240307-v1:0"));
+    assert!(can("arn:aws:bedrock:us-east-1:1:inference-profile/eu.qwen.qwen3-32b-v1:0"));
+    assert!(!can("amazon.titan-text-express-v1"));
+    assert!(!can("us.meta.llama3-70b-instruct-v1:0"));
+    assert!(can("abc123"));
 }

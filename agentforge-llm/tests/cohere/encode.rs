@@ -9,7 +9,7 @@ use agentforge_core::{
     model::{ChatRequest, OutputFormat, ReasoningEffort, Settings, ToolChoice, ToolDefinition},
     schema::Schema,
 };
-use agentforge_llm::host::Profile;
+use agentforge_llm::host::{Profile, StructuredOutput};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -250,7 +250,11 @@ fn what_the_api_lacks_is_refused_before_it_is_sent() {
         "structured output beside documents",
     );
     let formed = ChatRequest { output: json_output(), ..request([Message::user("x")]) };
-    check(formed, Profile { structured_output: false, ..Profile::FULL }, "structured output");
+    check(
+        formed,
+        Profile { structured_output: StructuredOutput::None, ..Profile::FULL },
+        "structured output",
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Embedders and rerankers over real HTTP: what each API is asked, what comes of its reply, and what can go wrong.
 
+#[cfg(feature = "testkit")]
+mod batches;
 mod embedders;
 mod recorded;
 mod rerankers;

@@ -10,7 +10,7 @@ use agentforge_core::{
     schema::Schema,
 };
 use agentforge_llm::{
-    host::Profile,
+    host::{Profile, StructuredOutput},
     wire::{Delivery, Wire},
 };
 use bytes::Bytes;
@@ -228,13 +228,16 @@ fn what_the_target_lacks_is_refused_by_name() {
         output: OutputFormat::Json { name: "n".to_owned(), schema: Schema::any_object() },
         ..request([Message::user("x")])
     };
-    let message = refused(&both, Profile { tools: false, structured_output: false, ..Profile::FULL });
+    let message =
+        refused(&both, Profile { tools: false, structured_output: StructuredOutput::None, ..Profile::FULL });
     assert!(message.contains("tools") && message.contains("structured output"), "{message}");
-    let message = refused(&both, Profile { structured_with_tools: false, ..Profile::FULL });
+    let message = refused(&both, Profile { structured_with_tools: StructuredOutput::None, ..Profile::FULL });
     assert!(message.contains("structured output beside tools"), "{message}");
     assert!(encode(&both, Profile::FULL).is_ok());
     let alone = ChatRequest { tools: Vec::new(), ..both };
-    assert!(encode(&alone, Profile { structured_with_tools: false, ..Profile::FULL }).is_ok());
+    assert!(
+        encode(&alone, Profile { structured_with_tools: StructuredOutput::None, ..Profile::FULL }).is_ok()
+    );
 }
 
 #[test]

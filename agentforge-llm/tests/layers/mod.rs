@@ -8,6 +8,7 @@ mod order;
 mod policy;
 mod router;
 mod store;
+mod telemetry;
 
 use std::{
     future::Future,

@@ -9,7 +9,7 @@ use agentforge_core::{
     model::{ChatRequest, OutputFormat, ReasoningEffort, Settings, ToolChoice, ToolDefinition},
     schema::Schema,
 };
-use agentforge_llm::host::Profile;
+use agentforge_llm::host::{Profile, StructuredOutput};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -176,7 +176,11 @@ fn what_the_api_lacks_is_refused_before_it_is_sent() {
     check(tooled(ToolChoice::Tool("f".to_owned())), Profile::FULL, "a required tool call");
     let output = OutputFormat::Json { name: "x".to_owned(), schema: Schema::any_object() };
     let formed = ChatRequest { output, ..request([Message::user("x")]) };
-    check(formed, Profile { structured_output: false, ..Profile::FULL }, "structured output");
+    check(
+        formed,
+        Profile { structured_output: StructuredOutput::None, ..Profile::FULL },
+        "structured output",
+    );
     for tool_choice in [ToolChoice::Required, ToolChoice::Tool("f".to_owned())] {
         let error =
             encode(&ChatRequest { tool_choice, ..request([Message::user("x")]) }, Profile::FULL).unwrap_err();

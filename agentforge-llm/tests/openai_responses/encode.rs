@@ -9,7 +9,7 @@ use agentforge_core::{
     model::{ChatRequest, OutputFormat, PromptCache, ReasoningEffort, Settings, ToolChoice, ToolDefinition},
     schema::Schema,
 };
-use agentforge_llm::host::{Profile, Quirks};
+use agentforge_llm::host::{Profile, Quirks, StructuredOutput};
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
@@ -179,7 +179,11 @@ fn what_the_target_lacks_is_refused_by_name() {
     refused(&tools, Profile { tools: false, ..Profile::FULL }, "tools");
     let output = OutputFormat::Json { name: "a".to_owned(), schema: Schema::any_object() };
     let form = ChatRequest { output, ..request([Message::user("x")]) };
-    refused(&form, Profile { structured_output: false, ..Profile::FULL }, "structured output");
+    refused(
+        &form,
+        Profile { structured_output: StructuredOutput::None, ..Profile::FULL },
+        "structured output",
+    );
     let user = |part: Part| request([Message::new(Role::User, vec![part])]);
     refused(&user(bytes(MediaKind::Audio, "audio/wav")), Profile::FULL, "audio input");
     refused(&user(url(MediaKind::Video)), Profile::FULL, "video input");

@@ -174,6 +174,7 @@ fn as_starter(cx: &CallContext, run: RunId, started: &RunStarted) -> Result<Call
             "only who started run {run}, or the system, goes on with it; a worker does so by itself"
         )));
     };
+    acting = acting.in_run(run);
     if let Some(project) = started.project {
         acting = acting.with_project(project);
     }

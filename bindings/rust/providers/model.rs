@@ -25,12 +25,9 @@ pub(super) struct TenantModel {
 
 impl TenantModel {
     async fn now(&self, cx: &CallContext) -> Result<Arc<dyn ChatModel>> {
-        if cx.tenant() != self.tenant {
-            return Err(Error::denied(
-                "the model belongs to a provider of another tenant; resolve it in this one",
-            ));
-        }
-        self.reach.usable(cx, self.provider, &self.info.model).await
+        same_tenant(cx, self.tenant)?;
+        let provider = self.reach.usable(cx, self.provider, &self.info.model).await?;
+        self.reach.connect(cx, &provider, &self.info.model).await
     }
 }
 
@@ -53,4 +50,12 @@ impl ChatModel for TenantModel {
     fn check(&self, request: &ChatRequest) -> Vec<Unsupported> {
         self.inner.check(request)
     }
+}
+
+/// Fails in any tenant but that of the provider.
+pub(super) fn same_tenant(cx: &CallContext, tenant: TenantId) -> Result<()> {
+    if cx.tenant() == tenant {
+        return Ok(());
+    }
+    Err(Error::denied("the model belongs to a provider of another tenant; resolve it in this one"))
 }

@@ -5,7 +5,7 @@ use agentforge_core::{
     id::ModelProviderId,
     record::ModelProviderRecord,
 };
-use agentforge_llm::{ApiKey, Host, OfflineModel};
+use agentforge_llm::{ApiKey, AwsKeys, Credential, Host, OfflineModel};
 
 /// What stands as the host of a provider that is none of the list.
 const COMPATIBLE: &str = "compatible";
@@ -23,6 +23,8 @@ pub struct NewProvider {
     pub wire: Option<String>,
     /// Its key.
     pub key: Option<ApiKey>,
+    /// Its pair of AWS keys, in place of a key; their region is that of the address, where the host leaves one open.
+    pub aws_keys: Option<AwsKeys>,
     /// Whether it may be asked at once.
     pub active: bool,
 }
@@ -43,6 +45,24 @@ impl NewProvider {
     pub fn with_key(mut self, key: ApiKey) -> Self {
         self.key = Some(key);
         self
+    }
+
+    /// With a pair of AWS keys.
+    #[must_use]
+    pub fn with_aws_keys(mut self, keys: AwsKeys) -> Self {
+        self.aws_keys = Some(keys);
+        self
+    }
+
+    /// Its key or its pair of AWS keys.
+    pub(super) fn credential(&self) -> Result<Option<Credential>> {
+        match (self.key.clone(), self.aws_keys.clone()) {
+            (Some(_), Some(_)) => {
+                let text = "a model provider has a key or a pair of AWS keys; give one of them";
+                Err(Error::invalid(text).with("field", "key"))
+            }
+            (key, keys) => Ok(key.map(Credential::Key).or(keys.map(Credential::Aws))),
+        }
     }
 
     /// Its record, without its key.

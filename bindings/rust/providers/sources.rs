@@ -4,12 +4,13 @@ use std::sync::{Arc, OnceLock};
 
 use agentforge_core::{
     error::{Error, Result},
-    model::ChatModel,
+    model::{ChatModel, Embedder, Reranker},
 };
 use agentforge_llm::{
     Environment, Host, Registry,
+    embed::Dimensions,
     host::check_public,
-    layer::{Layer, Retry, RetryPolicy},
+    layer::{Layer, Retry, RetryPolicy, Telemetry},
 };
 
 use crate::{ForgeBuilder, models};
@@ -21,6 +22,7 @@ pub(crate) struct ModelSources {
     environment: Option<Environment>,
     tenants_only: bool,
     any_address: bool,
+    telemetry: Option<Telemetry>,
     own: OnceLock<Registry>,
     public: OnceLock<Registry>,
 }
@@ -41,13 +43,13 @@ impl ModelSources {
     pub(super) fn reaching(&self, host: &Host, name: &str) -> Result<Registry> {
         let registry = self.registry();
         if self.any_address || self.vouched_for(host) {
-            return Ok(registry.clone());
+            return Ok(models::patient(registry.clone()));
         }
         check_public(
             host.base_url.as_deref().unwrap_or_default(),
             &format!("the address of model provider `{name}`"),
         )?;
-        Ok(self.for_strangers().clone())
+        Ok(models::patient(self.for_strangers().clone()))
     }
 
     /// The registry for addresses that the program does not vouch for.
@@ -63,22 +65,45 @@ impl ModelSources {
 
     /// The model of a name that is no provider of the tenant.
     pub(super) fn beyond_tenants(&self, name: &str) -> Result<Arc<dyn ChatModel>> {
+        let (registry, environment) = self.own(name)?;
+        registry.resolve(name, &environment).map(|model| self.patient(model))
+    }
+
+    /// The embedder of such a name.
+    pub(super) fn embedder_beyond_tenants(
+        &self,
+        name: &str,
+        dimensions: Dimensions,
+    ) -> Result<Arc<dyn Embedder>> {
+        let (registry, environment) = self.own(name)?;
+        registry.embedder_with(name, dimensions, &environment)
+    }
+
+    /// The reranker of such a name.
+    pub(super) fn reranker_beyond_tenants(&self, name: &str) -> Result<Arc<dyn Reranker>> {
+        let (registry, environment) = self.own(name)?;
+        registry.reranker(name, &environment)
+    }
+
+    /// The program's own registry and variables, if tenants may use them.
+    fn own(&self, name: &str) -> Result<(Registry, Environment)> {
         if self.tenants_only {
             let provider = name.split(':').next().unwrap_or_default().trim();
             let text = format!("there is no model provider `{provider}`; add it first");
             return Err(Error::not_found(text).with("provider", provider));
         }
-        let model = match &self.environment {
-            Some(environment) => self.registry().resolve(name, environment)?,
-            None => self.registry().resolve(name, &Environment::from_env())?,
-        };
-        Ok(patient(model))
+        let environment = self.environment.clone().unwrap_or_else(Environment::from_env);
+        Ok((models::patient(self.registry().clone()), environment))
     }
-}
 
-/// The model, tried again before its first event.
-pub(super) fn patient(model: Arc<dyn ChatModel>) -> Arc<dyn ChatModel> {
-    Retry::new(RetryPolicy::default()).wrap(model)
+    /// The model, tried again before its first event, and watched if the program watches.
+    pub(super) fn patient(&self, model: Arc<dyn ChatModel>) -> Arc<dyn ChatModel> {
+        let model = Retry::new(RetryPolicy::default()).wrap(model);
+        match &self.telemetry {
+            Some(telemetry) => telemetry.wrap(model),
+            None => model,
+        }
+    }
 }
 
 #[cfg(feature = "http")]
@@ -106,6 +131,14 @@ impl ForgeBuilder {
     #[must_use]
     pub fn model_environment(mut self, environment: Environment) -> Self {
         self.models.environment = Some(environment);
+        self
+    }
+
+    /// Watches every model that [`WorkspaceProviders::resolve`](crate::WorkspaceProviders::resolve) gives; see
+    /// [`Telemetry`]. A model that the program makes itself, it wraps itself.
+    #[must_use]
+    pub fn model_telemetry(mut self, telemetry: Telemetry) -> Self {
+        self.models.telemetry = Some(telemetry);
         self
     }
 

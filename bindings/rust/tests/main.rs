@@ -40,4 +40,6 @@ mod records;
 mod secrets;
 mod seed;
 mod settings;
+#[cfg(feature = "otlp")]
+mod telemetry;
 mod tenants;

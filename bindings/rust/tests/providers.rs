@@ -6,9 +6,10 @@ use agentforge::{
     CallContext, ErrorKind, Forge, ForgeBuilder, Workspace,
     context::Principal,
     message::Message,
-    model::{ChatModel, ChatModelExt, ChatRequest, Price},
+    model::{ChatModel, ChatModelExt, ChatRequest, EmbedInput, EmbedRequest, Embedder, Price, RerankRequest},
     models::{
-        ApiKey, Environment, Host, Registry,
+        ApiKey, AwsKeys, Environment, Host, Registry,
+        embed::Dimensions,
         testkit::{Answer, Fault, MockProvider},
     },
     money::{Currency, Money},
@@ -16,6 +17,8 @@ use agentforge::{
     record::ModelProviderRecord,
     store::AuditQuery,
 };
+
+use serde_json::{Value, json};
 
 use crate::folder::Folder;
 
@@ -423,4 +426,195 @@ async fn a_provider_whose_key_cannot_be_sealed_is_not_added() {
     assert!(workspace.providers().add(at("work", &mock)).await.is_err());
     assert!(workspace.providers().list().await.unwrap().is_empty());
     workspace.providers().add(NewProvider::compatible("work", mock.base_url())).await.unwrap();
+}
+
+/// A provider of vectors and ranks: every text becomes `[3, 4]`, and the last passage is the best.
+async fn mock_of_vectors() -> MockProvider {
+    let mock = MockProvider::start().await.unwrap();
+    mock.otherwise(|request| {
+        let body = request.json();
+        let count = |member: &str| body[member].as_array().map_or(0, Vec::len);
+        if request.path.ends_with("/rerank") {
+            let item = |index| json!({"index": index, "relevance_score": index});
+            let items: Vec<Value> = (0..count("documents")).map(item).collect();
+            return Answer::json(200, &json!({"results": items}));
+        }
+        let data: Vec<Value> = (0..count("input")).map(|_| json!({"embedding": [3.0, 4.0]})).collect();
+        Answer::json(200, &json!({"data": data, "usage": {"prompt_tokens": 2}}))
+    });
+    mock
+}
+
+async fn embed(embedder: &Arc<dyn Embedder>, cx: &CallContext) -> Result<Vec<Vec<f32>>, agentforge::Error> {
+    let request =
+        EmbedRequest { texts: vec!["one".to_owned(), "two".to_owned()], input: EmbedInput::Passage };
+    embedder.embed(request, cx).await.map(|answer| answer.vectors)
+}
+
+const SHORT: Dimensions = Dimensions::Declared(2);
+
+#[tokio::test]
+async fn a_tenants_embedder_asks_with_its_key_and_only_as_long_as_it_may() {
+    let (forge, mock) = (near().await, mock_of_vectors().await);
+    let (tenant, owner) = forge.create_tenant("Beta", "beta").await.unwrap();
+    let beta = forge.enter(tenant, Principal::user(owner)).await.unwrap();
+    let workspace = forge.workspace();
+    let (providers, cx) = (workspace.providers(), workspace.context());
+    providers.add(at("work", &mock)).await.unwrap();
+    let reason = |error: agentforge::Error| error.get("reason").cloned();
+    let error = providers.embedder_with("work:vectors", SHORT).await.err().unwrap();
+    assert_eq!(reason(error), Some("model_not_enabled".into()));
+    assert_eq!(providers.embedder("work").await.err().unwrap().kind(), ErrorKind::InvalidInput);
+    providers.enable("work", "vectors", None).await.unwrap();
+    let error = providers.embedder("work:vectors").await.err().unwrap();
+    assert!(error.message().contains("Dimensions::Declared"), "{error}");
+    let embedder = providers.embedder_with("work:vectors", SHORT).await.unwrap();
+    assert_eq!((embedder.info().name.as_str(), embedder.info().dimensions), ("work:vectors", 2));
+
+    // A failure that passes is tried again; the wait that the provider asks for is none.
+    mock.then(Answer::json(503, &json!({})).header("retry-after", "0"));
+    assert_eq!(embed(&embedder, cx).await.unwrap(), [[0.6, 0.8], [0.6, 0.8]]);
+    assert_eq!(keys_shown(&mock), vec![format!("Bearer {KEY}"); 2]);
+
+    assert_eq!(embed(&embedder, beta.context()).await.unwrap_err().kind(), ErrorKind::Denied);
+    providers.disable("work", "vectors").await.unwrap();
+    assert_eq!(reason(embed(&embedder, cx).await.unwrap_err()), Some("model_not_enabled".into()));
+    providers.enable("work", "vectors", None).await.unwrap();
+    providers.deactivate("work").await.unwrap();
+    assert_eq!(reason(embed(&embedder, cx).await.unwrap_err()), Some("inactive".into()));
+    providers.activate("work").await.unwrap();
+    embed(&embedder, cx).await.unwrap();
+    providers.remove("work").await.unwrap();
+    assert_eq!(embed(&embedder, cx).await.unwrap_err().kind(), ErrorKind::NotFound);
+    assert_eq!(mock.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn an_embedder_whose_provider_speaks_for_another_host_now_mixes_no_vectors() {
+    let (forge, mock) = (near().await, mock_of_vectors().await);
+    let workspace = forge.workspace();
+    let (providers, records) = (workspace.providers(), workspace.records::<ModelProviderRecord>());
+    let new = NewProvider { base_url: Some(mock.base_url()), ..NewProvider::hosted("work", "openai") };
+    providers.add(new.with_key(key(KEY))).await.unwrap();
+    providers.enable("work", "vectors", None).await.unwrap();
+    let embedder = providers.embedder_with("work:vectors", SHORT).await.unwrap();
+    embed(&embedder, workspace.context()).await.unwrap();
+    let id = providers.get("work").await.unwrap().id;
+    let version = records.get(id).await.unwrap().version;
+    records.update(id, version, |it| it.host = "mistral".to_owned()).await.unwrap();
+    providers.set_key("work", key(KEY)).await.unwrap();
+    let error = embed(&embedder, workspace.context()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert_eq!(mock.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_tenant_has_a_default_embedder_beside_its_default_model() {
+    let (forge, mock) = (near().await, mock_of_vectors().await);
+    let workspace = forge.workspace();
+    let providers = workspace.providers();
+    with_model(&workspace, at("work", &mock)).await;
+    assert_eq!(
+        providers.set_default_embedder("work", "vectors").await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+    providers.enable("work", "vectors", None).await.unwrap();
+    providers.set_default_embedder("work", "vectors").await.unwrap();
+    providers.set_default("work", "model-1").await.unwrap();
+    assert_eq!(providers.default_embedder().await.unwrap().as_deref(), Some("work:vectors"));
+    assert_eq!(providers.default().await.unwrap().as_deref(), Some("work:model-1"));
+    let trail = format!("{:?}", workspace.audit().entries(&AuditQuery::default()).await.unwrap());
+    assert!(trail.contains("model_provider.default_embedder_set"));
+    providers.remove("work").await.unwrap();
+    assert_eq!(providers.default_embedder().await.unwrap(), None);
+    assert_eq!(providers.default().await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_tenants_reranker_asks_with_its_key_and_a_name_of_the_program_leads_on() {
+    let (forge, mock) = (near().await, mock_of_vectors().await);
+    let workspace = forge.workspace();
+    let (providers, cx) = (workspace.providers(), workspace.context());
+    providers.add(at("work", &mock)).await.unwrap();
+    providers.enable("work", "ranks", None).await.unwrap();
+    let reranker = providers.reranker("work:ranks").await.unwrap();
+    let passages = vec!["one".to_owned(), "two".to_owned(), "three".to_owned()];
+    let request = || RerankRequest { query: "which".to_owned(), passages: passages.clone(), top: 2 };
+    let ranked = reranker.rerank(request(), cx).await.unwrap();
+    assert_eq!(ranked.iter().map(|item| item.index).collect::<Vec<_>>(), [2, 1]);
+    assert_eq!(keys_shown(&mock), [format!("Bearer {KEY}")]);
+    providers.disable("work", "ranks").await.unwrap();
+    assert_eq!(reranker.rerank(request(), cx).await.unwrap_err().kind(), ErrorKind::Denied);
+
+    let error = providers.reranker("cohere:rerank-v3.5").await.err().unwrap();
+    assert!(error.message().contains("CO_API_KEY"), "{error}");
+    let error = providers.embedder("openai:text-embedding-3-small").await.err().unwrap();
+    assert!(error.message().contains("OPENAI_API_KEY"), "{error}");
+    let alone = open(Forge::builder("memory:").providers_of_tenants_only()).await;
+    for name in ["cohere:rerank-v3.5", "openai:text-embedding-3-small"] {
+        let workspace = alone.workspace();
+        let providers = workspace.providers();
+        assert_eq!(providers.reranker(name).await.err().unwrap().kind(), ErrorKind::NotFound);
+        assert_eq!(providers.embedder(name).await.err().unwrap().kind(), ErrorKind::NotFound);
+    }
+}
+
+fn pair(id: &str, region: &str) -> AwsKeys {
+    AwsKeys::new(id, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", region).unwrap()
+}
+
+#[tokio::test]
+async fn a_pair_of_aws_keys_is_sealed_like_a_key_and_signs_what_its_provider_is_asked() {
+    let (forge, mock) = (near().await, MockProvider::start().await.unwrap());
+    mock.otherwise(|_| Answer::text("bedrock_converse", "All is well.").unwrap());
+    let workspace = forge.workspace();
+    let (providers, cx) = (workspace.providers(), workspace.context());
+    let new = NewProvider { base_url: Some(mock.base_url()), ..NewProvider::hosted("cloud", "bedrock") };
+    let new = new.with_aws_keys(pair("AKIDEXAMPLE", "eu-central-1"));
+    assert!(!format!("{new:?}").contains("bPxRfiCY"), "{new:?}");
+    with_model(&workspace, new).await;
+    let model = providers.resolve("cloud:model-1").await.unwrap();
+    assert_eq!(ask(&model, cx).await.unwrap(), "All is well.");
+    let signed = |id: &str| format!("AWS4-HMAC-SHA256 Credential={id}/");
+    let shown = keys_shown(&mock).remove(0);
+    assert!(shown.starts_with(&signed("AKIDEXAMPLE")) && shown.contains("/eu-central-1/bedrock/"), "{shown}");
+
+    providers.set_aws_keys("cloud", pair("AKIDOTHER", "us-east-1")).await.unwrap();
+    ask(&model, cx).await.unwrap();
+    let shown = keys_shown(&mock).remove(1);
+    assert!(shown.starts_with(&signed("AKIDOTHER")) && shown.contains("/us-east-1/bedrock/"), "{shown}");
+    assert!(providers.test("cloud").await.unwrap().ok);
+
+    let records =
+        format!("{:?}{:?}", providers.list().await.unwrap(), workspace.secrets().list().await.unwrap());
+    let trail = format!("{:?}", workspace.audit().entries(&AuditQuery::default()).await.unwrap());
+    for shown in [records, trail] {
+        assert!(!shown.contains("bPxRfiCY") && !shown.contains("AKID"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn aws_keys_name_the_region_of_their_host_and_fit_no_other() {
+    let forge = open(Forge::builder("memory:")).await;
+    let workspace = forge.workspace();
+    let providers = workspace.providers();
+    let keys = || pair("AKIDEXAMPLE", "eu-central-1");
+    for new in [
+        NewProvider::hosted("work", "openai").with_aws_keys(keys()),
+        NewProvider::hosted("work", "bedrock").with_aws_keys(keys()).with_key(key(KEY)),
+        NewProvider::hosted("work", "bedrock"),
+    ] {
+        assert_eq!(providers.add(new).await.unwrap_err().kind(), ErrorKind::InvalidInput);
+    }
+    assert!(
+        providers.list().await.unwrap().is_empty() && workspace.secrets().list().await.unwrap().is_empty()
+    );
+    providers.add(NewProvider::hosted("cloud", "bedrock").with_aws_keys(keys())).await.unwrap();
+    providers.enable("cloud", "amazon.titan-embed-text-v2:0", None).await.unwrap();
+    let embedder = providers.embedder("cloud:amazon.titan-embed-text-v2:0").await.unwrap();
+    assert_eq!(embedder.info().dimensions, 1_024);
+    assert_eq!(providers.get("cloud").await.unwrap().base_url, None, "the region is sealed with the keys");
+
+    providers.add(NewProvider::hosted("work", "openai").with_key(key(KEY))).await.unwrap();
+    assert_eq!(providers.set_aws_keys("work", keys()).await.unwrap_err().kind(), ErrorKind::InvalidInput);
 }

@@ -1,5 +1,5 @@
-//! The project's own commands: `cargo xtask test`, `lint`, `bench` and `migration`. This file only picks one; each command is
-//! a module, and what they share (running programs, steps, the closing table) lies beside it.
+//! The project's own commands: `cargo xtask test`, `lint`, `bench`, `fuzz` and `migration`. This file only picks one; each
+//! command is a module, and what they share (running programs, steps, the closing table) lies beside it.
 
 // A command-line program prints; the workspace forbids it to libraries.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
@@ -9,6 +9,7 @@ mod command;
 mod counts;
 #[cfg(test)]
 mod fixture;
+mod fuzz;
 mod lint;
 mod metadata;
 mod migration;
@@ -32,6 +33,8 @@ usage: cargo xtask <command>
   bench [area] [options] measure against peers and write benches/results/
                          --repeats N    interleaved repeats of every program (7)
                          --only NAME    this program alone, printed and not written; may be repeated
+  fuzz  [target]         throw changed bytes at what reads foreign ones; with a name, only at that target
+                         --seconds N    how long at each (60); needs a nightly compiler and cargo-fuzz
   migration              write the first migration from the declarations, while nothing is released
                          --name NAME    write the difference to the last one, once something is
                          --release      freeze what there is
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         "test" => test::run(&workspace, rest),
         "lint" => lint::run(&workspace, rest),
         "bench" => bench::run(&workspace, rest),
+        "fuzz" => fuzz::run(&workspace, rest),
         "migration" => migration::run(&workspace, rest),
         "help" | "--help" | "-h" => {
             println!("{USAGE}");

@@ -4,7 +4,10 @@ use std::fmt;
 
 use agentforge_core::{Error, Result};
 
-use crate::{Environment, host::ApiKey};
+use crate::{
+    Environment,
+    host::{ApiKey, Host},
+};
 
 const ACCESS_KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const SECRET_ACCESS_KEY: &str = "AWS_SECRET_ACCESS_KEY";
@@ -68,6 +71,33 @@ impl AwsKeys {
     /// The region that they sign for.
     pub fn region(&self) -> &str {
         &self.region
+    }
+
+    /// The id of the pair.
+    pub const fn access_key_id(&self) -> &ApiKey {
+        &self.access_key_id
+    }
+
+    /// The secret of the pair, for whoever seals it.
+    pub const fn secret_access_key(&self) -> &ApiKey {
+        &self.secret_access_key
+    }
+
+    /// The token of a session, for keys that do not last.
+    pub const fn session_token(&self) -> Option<&ApiKey> {
+        self.session_token.as_ref()
+    }
+
+    /// The host in the region of these keys. An address that names no place for a region stays.
+    #[must_use]
+    pub fn host_in_region(&self, host: Host) -> Host {
+        match &host.base_url {
+            Some(address) => {
+                let address = in_region(address, &self.region);
+                host.at(address)
+            }
+            None => host,
+        }
     }
 
     /// Everything that an error must not show.

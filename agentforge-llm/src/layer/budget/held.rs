@@ -16,7 +16,7 @@ use agentforge_core::{
     money::Money,
 };
 
-use super::super::estimate::of_bytes;
+use crate::tokens::of_bytes;
 
 /// Reservations whose calls are over and that nobody has settled.
 #[derive(Default)]

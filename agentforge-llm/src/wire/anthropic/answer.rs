@@ -173,9 +173,9 @@ impl Answer {
         };
         let cited = if kind == Kind::Text { fields.remove("citations") } else { None };
         block.fields = fields;
-        self.add(&mut block, &said, events);
+        block.add(&said, &mut self.parts, events);
         for one in cited.iter().filter_map(Value::as_array).flatten() {
-            self.cite(&mut block, one);
+            self.citations.extend(block.cite(one, &self.recall.provider));
         }
         self.open.insert(index, block);
     }
@@ -183,12 +183,13 @@ impl Answer {
     /// A block grows.
     pub(super) fn grow(&mut self, index: Option<u64>, delta: &Delta<'_>, events: &mut VecDeque<ChatEvent>) {
         let index = index.unwrap_or_default();
-        let Some(mut block) = self.open.remove(&index) else { return };
+        let Self { open, parts, recall, citations, .. } = self;
+        let Some(block) = open.get_mut(&index) else { return };
         match delta.kind.text() {
             "signature_delta" => block.signature.push_str(delta.signature.text()),
             "citations_delta" => {
                 if let Some(one) = &delta.citation {
-                    self.cite(&mut block, one);
+                    citations.extend(block.cite(one, &recall.provider));
                 }
             }
             // A summary of the conversation that replaces what went before; it comes in one piece.
@@ -199,24 +200,9 @@ impl Answer {
             }
             _ => {
                 for said in [&delta.text, &delta.thinking, &delta.partial_json] {
-                    self.add(&mut block, said.text(), events);
+                    block.add(said.text(), parts, events);
                 }
             }
-        }
-        self.open.insert(index, block);
-    }
-
-    fn add(&mut self, block: &mut Block, said: &str, events: &mut VecDeque<ChatEvent>) {
-        block.text.push_str(said);
-        if let Some(part) = block.part {
-            self.parts.grow(part, said, events);
-        }
-    }
-
-    fn cite(&mut self, block: &mut Block, one: &Value) {
-        block.citations.push(one.clone());
-        if let Some(citation) = citation(one) {
-            self.citations.push(Part::citation(citation).with_native(self.native(one.clone())));
         }
     }
 
@@ -323,8 +309,27 @@ impl Answer {
     }
 
     fn native(&self, item: Value) -> Native {
-        Native { provider: self.recall.provider.clone(), api: NAME.to_owned(), item }
+        native(&self.recall.provider, item)
     }
+}
+
+impl Block {
+    fn add(&mut self, said: &str, parts: &mut Parts, events: &mut VecDeque<ChatEvent>) {
+        self.text.push_str(said);
+        if let Some(part) = self.part {
+            parts.grow(part, said, events);
+        }
+    }
+
+    /// Keeps a citation as it came and gives it in our words.
+    fn cite(&mut self, one: &Value, provider: &str) -> Option<Part> {
+        self.citations.push(one.clone());
+        Some(Part::citation(citation(one)?).with_native(native(provider, one.clone())))
+    }
+}
+
+fn native(provider: &str, item: Value) -> Native {
+    Native { provider: provider.to_owned(), api: NAME.to_owned(), item }
 }
 
 /// What stands beside an answer and has no words of ours goes to the caller as it came: where code ran, what was

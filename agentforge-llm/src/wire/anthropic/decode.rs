@@ -91,8 +91,8 @@ impl Reader {
     fn event(&mut self, name: &str, data: &str, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         let mut chunk = serde_json::from_str::<Chunk<'_>>(data)
             .map_err(|error| no_json(self.answer.provider(), data.as_bytes(), error))?;
-        let kind = chunk.kind.some().unwrap_or(name).to_owned();
-        match kind.as_str() {
+        let kind = std::mem::take(&mut chunk.kind);
+        match kind.some().unwrap_or(name) {
             "message_start" => {
                 if let Some(message) = &mut chunk.message.0 {
                     self.start(message, events)?;

@@ -3,14 +3,18 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, PromptCache, ToolChoice, ToolDefinition},
+    model::{ChatRequest, OutputFormat, PromptCache, ToolDefinition},
 };
 use serde_json::{Map, Value, json};
 
-use super::{VERSION, check, messages::messages, schema::narrowed, settings::settings};
+use super::{VERSION, VERTEX_VERSION, check, messages::messages, schema::narrowed, settings::settings};
 use crate::{
+    host::MessagesPlace,
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        tool_choice::{Callable, Freedom, callable},
+    },
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -27,7 +31,8 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if written.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message beside the system's"));
     }
-    let mut tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+    let callable = callable(request)?;
+    let mut tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
     if let Some(cache) = request.settings.prompt_cache {
         mark(&mut written.system, &mut tools, &mut written.messages, cache);
     }
@@ -35,7 +40,10 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     let mut set = |member: &str, value: Value| {
         body.insert(member.to_owned(), value);
     };
-    set("model", target.model.model.clone().into());
+    match target.quirks.messages {
+        MessagesPlace::Anthropic => set("model", target.model.model.clone().into()),
+        MessagesPlace::Vertex => set("anthropic_version", VERTEX_VERSION.into()),
+    }
     set("messages", written.messages.into());
     if !written.system.is_empty() {
         set("system", written.system.into());
@@ -43,7 +51,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if target.delivery == Delivery::Streamed {
         set("stream", true.into());
     }
-    if let Some(choice) = tool_choice(request, &names)? {
+    if let Some(choice) = tool_choice(request, &callable, &names) {
         set("tool_choice", choice);
     }
     if !tools.is_empty() {
@@ -66,18 +74,40 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     }
     let body = serde_json::to_vec(&Value::Object(body))
         .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
-    let mut headers =
-        Headers::from_iter([("content-type", "application/json"), ("anthropic-version", VERSION)]);
+    let mut headers = Headers::from_iter([("content-type", "application/json")]);
+    if target.quirks.messages == MessagesPlace::Anthropic {
+        headers.push("anthropic-version", VERSION);
+    }
     if written.stored_files {
         headers.push("anthropic-beta", "files-api-2025-04-14");
     }
     Ok(EncodedRequest {
-        path: "/messages".to_owned(),
+        path: path(target)?,
         headers,
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
+}
+
+/// On Vertex AI the model stands in the path.
+fn path(target: &Target<'_>) -> Result<String> {
+    if target.quirks.messages == MessagesPlace::Anthropic {
+        return Ok("/messages".to_owned());
+    }
+    let model = &target.model.model;
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || b"-_.@".contains(&letter);
+    if !model.bytes().all(fits) || !model.bytes().any(|letter| letter.is_ascii_alphanumeric()) {
+        return Err(Error::invalid(format!(
+            "`{model}` is no name of a model; use letters, digits, `-`, `_`, `.` and `@`"
+        ))
+        .with("model", model.clone()));
+    }
+    let call = match target.delivery {
+        Delivery::Streamed => "streamRawPredict",
+        Delivery::Whole => "rawPredict",
+    };
+    Ok(format!("/models/{model}:{call}"))
 }
 
 fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
@@ -115,31 +145,17 @@ fn is_thought(block: &Value) -> bool {
     matches!(block.get("type").and_then(Value::as_str), Some("thinking" | "redacted_thinking"))
 }
 
-fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
-    let single = request.settings.parallel_tool_calls == Some(false);
-    let mut choice = match &request.tool_choice {
-        _ if request.tools.is_empty()
-            && matches!(request.tool_choice, ToolChoice::Auto | ToolChoice::None) =>
-        {
-            return Ok(None);
-        }
-        ToolChoice::Auto if !single => return Ok(None),
-        ToolChoice::Auto => json!({"type": "auto"}),
-        ToolChoice::None => return Ok(Some(json!({"type": "none"}))),
-        ToolChoice::Required if request.tools.is_empty() => {
-            return Err(Error::invalid(
-                "a tool call is required and there are no tools; add one or let the model decide",
-            ));
-        }
-        ToolChoice::Required => json!({"type": "any"}),
-        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
-            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()));
-        }
-        ToolChoice::Tool(name) => json!({"type": "tool", "name": names.to_provider(name)}),
+fn tool_choice(request: &ChatRequest, callable: &Callable<'_>, names: &ToolNames) -> Option<Value> {
+    let single = request.settings.parallel_tool_calls == Some(false) && !callable.tools.is_empty();
+    let mut choice = match callable.freedom {
+        Freedom::Auto if !single => return None,
+        Freedom::Auto => json!({"type": "auto"}),
+        Freedom::None => return Some(json!({"type": "none"})),
+        Freedom::Required => json!({"type": "any"}),
+        Freedom::Tool(name) => json!({"type": "tool", "name": names.to_provider(name)}),
     };
     if let (true, Some(fields)) = (single, choice.as_object_mut()) {
         fields.insert("disable_parallel_tool_use".to_owned(), true.into());
     }
-    Ok(Some(choice))
+    Some(choice)
 }

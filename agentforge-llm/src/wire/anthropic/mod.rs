@@ -1,4 +1,4 @@
-//! Anthropic messages: `POST /messages`.
+//! Anthropic messages: `POST /messages`, and on Vertex AI `POST /models/{model}:streamRawPredict`.
 //!
 //! A content block of an answer becomes a part. Blocks that we have no words for (the provider's own tools and their
 //! results) are kept whole as opaque parts, and what a block carries beside our words (signatures, citations) stands in
@@ -28,6 +28,8 @@ pub const NAME: &str = "anthropic_messages";
 
 /// The version of the API that this wire speaks.
 const VERSION: &str = "2023-06-01";
+/// The same as Vertex AI calls it.
+const VERTEX_VERSION: &str = "vertex-2023-10-16";
 
 /// The wire.
 #[derive(Debug, Clone, Copy, Default)]

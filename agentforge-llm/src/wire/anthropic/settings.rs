@@ -1,6 +1,6 @@
 //! The tuning knobs of a request, and how hard its model thinks.
 
-use agentforge_core::model::{ChatRequest, ReasoningEffort, ToolChoice, Warning};
+use agentforge_core::model::{ChatRequest, ReasoningEffort, Warning};
 use serde_json::{Map, Value, json};
 
 use crate::wire::Target;
@@ -31,7 +31,7 @@ pub(super) fn settings(
             leave_out("reasoning", "does not take it");
             None
         }
-        Some(_) if matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_)) => {
+        Some(_) if request.tool_choice.requires_call() => {
             leave_out("reasoning", "does not think when it is told which tool to call");
             None
         }

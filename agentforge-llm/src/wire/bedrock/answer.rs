@@ -26,9 +26,6 @@ pub(super) struct Answer {
     /// The blocks that have begun and not ended, by their index.
     open: BTreeMap<u64, Block>,
     citations: Vec<Part>,
-    /// What was said where a tool stands for the answer: it counts only when that tool is not called.
-    preamble: String,
-    answered: bool,
     called: bool,
     counted: bool,
     finish: Option<FinishReason>,
@@ -56,8 +53,6 @@ enum Kind {
     Text,
     Thought,
     Call,
-    /// The tool that stands for the answer.
-    Answer,
     /// A tool of the provider's own, its result, a picture, or something newer than this wire.
     Other(String),
 }
@@ -71,8 +66,6 @@ impl Answer {
             parts: Parts::default(),
             open: BTreeMap::new(),
             citations: Vec::new(),
-            preamble: String::new(),
-            answered: false,
             called: false,
             counted: false,
             finish: None,
@@ -185,11 +178,6 @@ impl Answer {
             fields.remove(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
         };
         let (id, name) = (word("toolUseId"), word("name"));
-        if self.recall.names.answer_tool() == Some(name.as_str()) {
-            self.answered = true;
-            let part = Some(self.parts.begin(PartStart::Text, events));
-            return Block { kind: Kind::Answer, part, ..Block::default() };
-        }
         self.called = true;
         let name = self.recall.names.from_provider(&name).to_owned();
         let start = PartStart::ToolCall { call_id: self.ids.take(&id), name };
@@ -252,10 +240,6 @@ impl Answer {
         }
         block.text.push_str(said);
         if block.kind == Kind::Text {
-            if self.recall.names.answer_tool().is_some() {
-                self.preamble.push_str(said);
-                return;
-            }
             block.part.get_or_insert_with(|| self.parts.begin(PartStart::Text, events));
         }
         if let Some(part) = block.part {
@@ -296,7 +280,6 @@ impl Answer {
             }
             // What we have words for is written anew, since a person may have edited it.
             Kind::Call => (!fields.is_empty()).then_some(Value::Object(fields)),
-            Kind::Answer => None,
             Kind::Other(name) => {
                 if !text.is_empty() {
                     let input = serde_json::from_str(&text).unwrap_or(Value::String(text));
@@ -369,19 +352,10 @@ impl Answer {
         while let Some(index) = self.open.first_key_value().map(|(index, _)| *index) {
             self.stop(index, events);
         }
-        let preamble = std::mem::take(&mut self.preamble);
-        if self.answered && !preamble.is_empty() {
-            events.push_back(ChatEvent::Raw(json!({ "preamble": preamble })));
-        } else if !preamble.is_empty() {
-            let index = self.parts.begin(PartStart::Text, events);
-            self.parts.grow(index, &preamble, events);
-            self.parts.end(index, events);
-        }
         for citation in std::mem::take(&mut self.citations) {
             self.parts.whole(citation, events);
         }
         let reason = match self.finish.take() {
-            Some(FinishReason::ToolCalls) if self.answered && !self.called => FinishReason::Stop,
             None if self.called => FinishReason::ToolCalls,
             None => FinishReason::Stop,
             Some(reason) => reason,

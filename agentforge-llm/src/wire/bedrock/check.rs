@@ -2,11 +2,11 @@
 
 use agentforge_core::{
     message::{Part, PartContent, Role},
-    model::{ChatRequest, ToolChoice, Unsupported},
+    model::{ChatRequest, Unsupported},
 };
 
 use super::{NAME, family::Family, media};
-use crate::wire::Target;
+use crate::wire::{Target, structured};
 
 /// Every feature of the request that the target would refuse.
 pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsupported> {
@@ -18,8 +18,8 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
             hint: format!("{model} calls no tools; choose another model or leave them out"),
         });
     }
-    let is_told = matches!(request.tool_choice, ToolChoice::Required | ToolChoice::Tool(_));
-    if is_told && !Family::of(&target.model.model).can_be_told_to_call() {
+    faults.extend(structured::fault(request, target));
+    if request.tool_choice.requires_call() && !Family::of(&target.model.model).can_be_told_to_call() {
         faults.push(Unsupported {
             feature: "a required tool call".to_owned(),
             hint: format!("{model} decides by itself what to call; let it decide"),

@@ -3,14 +3,13 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, PromptCache, Warning},
+    model::{ChatRequest, OutputFormat, PromptCache, Warning},
 };
 use serde_json::{Map, Value, json};
 
 use super::{
     check,
     family::Family,
-    form::Form,
     messages::{Written, is_in_a_thoughtless_turn, messages},
     settings::settings,
     tools::tools,
@@ -18,7 +17,9 @@ use super::{
 use crate::{
     host::address::percent_encoded,
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, anthropic::schema::narrowed, refusal,
+    },
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -28,21 +29,14 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     }
     let called =
         request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let mut names =
+    let names =
         ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
-    let form = Form::of(request, target, &names);
-    if let Some((name, _)) = form.tool() {
-        names = names.with_answer_tool(name);
-    }
     let mut warnings = Vec::new();
     let mut written = messages(&request.messages, target, &names, &mut warnings);
     if written.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message beside the system's"));
     }
-    if let Some(instruction) = form.instruction() {
-        written.system.push(json!({ "text": instruction }));
-    }
-    let mut tools = tools(request, target, &form, &names, &mut warnings)?;
+    let mut tools = tools(request, target, &names, &mut warnings)?;
     let thoughtless = is_in_a_thoughtless_turn(&written.messages);
     let knobs = settings(request, target, tools.is_forced(), thoughtless, &mut warnings);
     if let Some(cache) = request.settings.prompt_cache {
@@ -58,7 +52,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     set("inferenceConfig", filled(knobs.inference));
     set("additionalModelRequestFields", filled(knobs.additional));
     set("toolConfig", tools.config());
-    set("outputConfig", form.output_config());
+    set("outputConfig", form(request));
     add_extra(&mut body, request, target)?;
     let body = serde_json::to_vec(&Value::Object(body))
         .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
@@ -71,8 +65,16 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         headers: Headers::from_iter([("content-type", "application/json"), ("accept", accept)]),
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
+}
+
+/// The schema of the answer.
+fn form(request: &ChatRequest) -> Option<Value> {
+    let OutputFormat::Json { name, schema } = &request.output else { return None };
+    let schema = narrowed(schema.as_value()).to_string();
+    let structure = json!({"jsonSchema": {"name": NameRule::COMMON.mend(name), "schema": schema}});
+    Some(json!({"textFormat": {"type": "json_schema", "structure": structure}}))
 }
 
 /// The name of a model, or its ARN, as one segment of a path.

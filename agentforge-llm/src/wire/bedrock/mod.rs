@@ -15,7 +15,6 @@ mod decode;
 mod encode;
 mod error;
 pub(crate) mod family;
-mod form;
 mod media;
 mod messages;
 mod settings;

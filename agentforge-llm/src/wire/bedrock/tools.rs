@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use agentforge_core::{
-    Error, Result,
-    model::{ChatRequest, ToolChoice, ToolDefinition, Warning},
+    Result,
+    model::{ChatRequest, Warning},
 };
 use serde_json::{Value, json};
 
-use super::form::Form;
-use crate::wire::{Target, ToolNames};
+use crate::wire::{
+    Target, ToolNames,
+    tool_choice::{Freedom, callable},
+};
 
 /// What a request says of its tools.
 pub(super) struct Tools {
@@ -42,24 +44,18 @@ impl Tools {
 pub(super) fn tools(
     request: &ChatRequest,
     target: &Target<'_>,
-    form: &Form<'_>,
     names: &ToolNames,
     warnings: &mut Vec<Warning>,
 ) -> Result<Tools> {
-    let offered: &[ToolDefinition] =
-        if request.tool_choice == ToolChoice::None { &[] } else { &request.tools };
+    let callable = callable(request)?;
+    let offered = if callable.freedom == Freedom::None { &[] } else { callable.tools.as_slice() };
     let mut definitions: Vec<Value> = offered
         .iter()
         .map(|tool| definition(names.to_provider(&tool.name), &tool.description, tool.parameters.as_value()))
         .collect();
-    let mut choice = choice(request, names)?;
-    if let Some((name, schema)) = form.tool() {
-        choice =
-            Some(if definitions.is_empty() { json!({"tool": {"name": name}}) } else { json!({"any": {}}) });
-        definitions.push(definition(name, "Gives the answer. Call it once the answer is known.", schema));
-    } else if definitions.is_empty() {
+    if definitions.is_empty() {
         definitions = remembered(request, names);
-        if request.tool_choice == ToolChoice::None && !definitions.is_empty() {
+        if callable.freedom == Freedom::None && !definitions.is_empty() {
             warnings.push(Warning {
                 setting: "tool_choice".to_owned(),
                 message: format!(
@@ -69,6 +65,11 @@ pub(super) fn tools(
             });
         }
     }
+    let choice = match callable.freedom {
+        Freedom::Auto | Freedom::None => None,
+        Freedom::Required => Some(json!({"any": {}})),
+        Freedom::Tool(name) => Some(json!({"tool": {"name": names.to_provider(name)}})),
+    };
     Ok(Tools { definitions, choice })
 }
 
@@ -101,21 +102,4 @@ fn definition(name: &str, description: &str, schema: &Value) -> Value {
         fields.insert("description".to_owned(), description.into());
     }
     json!({ "toolSpec": tool })
-}
-
-fn choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
-    Ok(match &request.tool_choice {
-        ToolChoice::Auto | ToolChoice::None => None,
-        ToolChoice::Required if request.tools.is_empty() => {
-            return Err(Error::invalid(
-                "a tool call is required and there are no tools; add one or let the model decide",
-            ));
-        }
-        ToolChoice::Required => Some(json!({"any": {}})),
-        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
-            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()));
-        }
-        ToolChoice::Tool(name) => Some(json!({"tool": {"name": names.to_provider(name)}})),
-    })
 }

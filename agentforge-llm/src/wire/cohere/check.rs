@@ -6,7 +6,7 @@ use agentforge_core::{
 };
 
 use super::{NAME, media};
-use crate::wire::Target;
+use crate::wire::{Target, structured};
 
 /// Every feature of the request that the target would refuse.
 pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsupported> {
@@ -17,14 +17,9 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
         faults
             .push(fault("tools", format!("{model} calls no tools; choose another model or leave them out")));
     }
-    let structured = matches!(request.output, OutputFormat::Json { .. });
-    if structured && !target.profile.structured_output {
-        faults.push(fault(
-            "structured output",
-            format!("{model} takes no JSON Schema for its answer; ask for the form in words"),
-        ));
-    }
-    if structured && !request.tools.is_empty() {
+    let formed = matches!(request.output, OutputFormat::Json { .. });
+    faults.extend(structured::fault(request, target));
+    if formed && !request.tools.is_empty() {
         faults.push(fault(
             "structured output beside tools",
             "this API takes a schema only in a request without tools; ask again without them at the end"
@@ -56,7 +51,7 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
             }
         }
     }
-    if structured && documents {
+    if formed && documents {
         faults.push(fault(
             "structured output beside documents",
             "this API takes a schema only in a request without files; put their text into the message"

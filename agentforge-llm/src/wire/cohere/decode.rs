@@ -98,12 +98,13 @@ impl Reader {
     fn event(&mut self, name: &str, data: &str, events: &mut VecDeque<ChatEvent>) -> Result<()> {
         let mut event = serde_json::from_str::<Event<'_>>(data)
             .map_err(|error| no_json(self.answer.provider(), data.as_bytes(), error))?;
-        let kind = event.kind.some().unwrap_or(name).to_owned();
+        let kind = std::mem::take(&mut event.kind);
+        let kind = kind.some().unwrap_or(name);
         let answer = &mut self.answer;
         let index = event.index.0;
         let mut delta = event.delta.0.take();
         let piece = delta.as_mut().and_then(|delta| delta.message.0.as_mut());
-        match (kind.as_str(), piece) {
+        match (kind, piece) {
             ("message-start", _) => answer.identify(&event.id),
             ("content-start", Some(piece)) => {
                 answer.block(index, piece.content.0.as_ref().unwrap_or(&Block::default()), events);

@@ -3,14 +3,17 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ToolChoice, ToolDefinition},
+    model::{ChatRequest, OutputFormat, ToolDefinition},
 };
 use serde_json::{Map, Value, json};
 
 use super::{check, messages::messages, settings::settings};
 use crate::{
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        tool_choice::{Freedom, callable},
+    },
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -57,35 +60,24 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         headers: Headers::from_iter([("content-type", "application/json")]),
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
 }
 
-/// The tools, and which of them to call. The API cannot be told to call a certain one: it is shown that one alone.
+/// The tools, and which of them to call. The API cannot be told to call certain ones: it is shown those alone.
 fn tools(request: &ChatRequest, names: &ToolNames, body: &mut Map<String, Value>) -> Result<()> {
-    let only = match &request.tool_choice {
-        ToolChoice::Required if request.tools.is_empty() => {
-            return Err(Error::invalid(
-                "a tool call is required and there are no tools; add one or let the model decide",
-            ));
-        }
-        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
-            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()));
-        }
-        ToolChoice::Tool(name) => Some(name),
-        _ => None,
-    };
-    if request.tools.is_empty() {
+    let callable = callable(request)?;
+    if callable.tools.is_empty() {
         return Ok(());
     }
-    let shown = request.tools.iter().filter(|tool| only.is_none_or(|only| tool.name == *only));
-    let shown: Vec<Value> = shown.map(|tool| definition(tool, names)).collect();
+    let only =
+        |tool: &&&ToolDefinition| !matches!(callable.freedom, Freedom::Tool(only) if tool.name != only);
+    let shown: Vec<Value> = callable.tools.iter().filter(only).map(|tool| definition(tool, names)).collect();
     body.insert("tools".to_owned(), shown.into());
-    let choice = match &request.tool_choice {
-        ToolChoice::Auto => return Ok(()),
-        ToolChoice::None => "NONE",
-        ToolChoice::Required | ToolChoice::Tool(_) => "REQUIRED",
+    let choice = match callable.freedom {
+        Freedom::Auto => return Ok(()),
+        Freedom::None => "NONE",
+        Freedom::Required | Freedom::Tool(_) => "REQUIRED",
     };
     body.insert("tool_choice".to_owned(), choice.into());
     Ok(())

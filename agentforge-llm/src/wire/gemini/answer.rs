@@ -6,11 +6,11 @@ use agentforge_core::{
     message::{Native, Part, PartContent},
     model::{ChatEvent, FinishReason, PartStart, ResponseInfo, Usage},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::{
     NAME,
-    chunk::{Candidate, Chunk},
+    chunk::{Candidate, Chunk, Piece, WireUsage},
     citations, media, partial,
 };
 use crate::wire::{Recall, call_id::CallIds, parts::Parts};
@@ -85,10 +85,9 @@ impl Answer {
 
     /// A piece of a stream, or a reply that came whole.
     pub(super) fn chunk(&mut self, chunk: &mut Chunk<'_>, events: &mut VecDeque<ChatEvent>) {
-        let own = |text: Option<&str>| text.map(str::to_owned);
-        self.info.model = own(chunk.model_version.some()).or(self.info.model.take());
-        self.info.request_id = own(chunk.response_id.some()).or(self.info.request_id.take());
-        for (place, candidate) in (0..).zip(&mut chunk.candidates.0) {
+        keep(&mut self.info.model, chunk.model_version.some());
+        keep(&mut self.info.request_id, chunk.response_id.some());
+        for (place, candidate) in (0..).zip(chunk.candidates.iter_mut()) {
             if candidate.index.0.unwrap_or(place) == 0 {
                 self.candidate(candidate, events);
             }
@@ -96,7 +95,7 @@ impl Answer {
         if let Some(feedback) = chunk.prompt_feedback.0.take().filter(|feedback| !feedback.is_empty()) {
             beside([("promptFeedback", Some(feedback.into()))], events);
         }
-        if let Some(usage) = chunk.usage_metadata.0.as_ref().and_then(|usage| usage.read()) {
+        if let Some(usage) = chunk.usage_metadata.0.as_ref().and_then(WireUsage::read) {
             self.uncounted |= usage != self.usage;
             self.usage = usage;
         }
@@ -107,13 +106,16 @@ impl Answer {
     }
 
     fn candidate(&mut self, candidate: &mut Candidate<'_>, events: &mut VecDeque<ChatEvent>) {
-        let parts = candidate.content.0.take().unwrap_or_default().parts.0;
+        let parts = candidate.content.0.take().unwrap_or_default().parts;
         // Where code runs at the provider a stream gives a reason to end and goes on.
         if parts.iter().any(says_something) {
             self.finish = None;
         }
         for (place, part) in parts.into_iter().enumerate() {
-            self.part(part, place == 0, events);
+            match part {
+                Piece::Text(text) => self.words(&text, false, place == 0, events),
+                Piece::Other(fields) => self.part(fields, place == 0, events),
+            }
         }
         if let Some(reason) = candidate.finish_reason.some() {
             self.finish = Some(finish_reason(reason));
@@ -176,10 +178,12 @@ impl Answer {
         let is_thought = fields.get("thought") == Some(&Value::Bool(true));
         if !is_thought {
             fields.remove("thought");
-            self.text.push_str(&text);
         }
-        let start = if is_thought { PartStart::Reasoning } else { PartStart::Text };
         if fields.keys().any(|name| name != "thought") {
+            if !is_thought {
+                self.text.push_str(&text);
+            }
+            let start = if is_thought { PartStart::Reasoning } else { PartStart::Text };
             self.close(events);
             let part = self.parts.begin(start, events);
             self.parts.grow(part, &text, events);
@@ -188,24 +192,33 @@ impl Answer {
             self.parts.end(part, events);
             return;
         }
+        self.words(&text, is_thought, goes_on, events);
+    }
+
+    /// Text or a thought that carries nothing else.
+    fn words(&mut self, text: &str, is_thought: bool, goes_on: bool, events: &mut VecDeque<ChatEvent>) {
         if text.is_empty() {
             return;
+        }
+        if !is_thought {
+            self.text.push_str(text);
         }
         let part = match self.open {
             Some(Open::Text(part)) if goes_on && !is_thought => part,
             Some(Open::Thought(part)) if goes_on && is_thought => part,
             _ => {
                 self.close(events);
+                let start = if is_thought { PartStart::Reasoning } else { PartStart::Text };
                 let part = self.parts.begin(start, events);
                 if is_thought {
-                    let native = self.native(fields.into());
+                    let native = self.native(json!({ "thought": true }));
                     self.parts.mark(part, native);
                 }
                 self.open = Some(if is_thought { Open::Thought(part) } else { Open::Text(part) });
                 part
             }
         };
-        self.parts.grow(part, &text, events);
+        self.parts.grow(part, text, events);
     }
 
     /// A call, whole or a piece of one: `call` is what stands in `functionCall`, `rest` what stands beside it.
@@ -306,8 +319,20 @@ impl Answer {
 }
 
 /// Whether a part is more than an empty text.
-fn says_something(part: &Map<String, Value>) -> bool {
-    part.iter().any(|(name, value)| name != "thought" && value.as_str() != Some(""))
+fn says_something(part: &Piece<'_>) -> bool {
+    match part {
+        Piece::Text(text) => !text.is_empty(),
+        Piece::Other(fields) => {
+            fields.iter().any(|(name, value)| name != "thought" && value.as_str() != Some(""))
+        }
+    }
+}
+
+/// Keeps what was said last; every event of a stream says the same.
+fn keep(kept: &mut Option<String>, said: Option<&str>) {
+    if said.is_some() && said != kept.as_deref() {
+        *kept = said.map(str::to_owned);
+    }
 }
 
 /// A part that we have no words for, under the name of what it holds.
@@ -326,7 +351,7 @@ fn tagged(mut fields: Map<String, Value>) -> Map<String, Value> {
 /// what it held for unsafe, how sure it was.
 fn beside<const COUNT: usize>(said: [(&str, Option<Value>); COUNT], events: &mut VecDeque<ChatEvent>) {
     let said: Map<String, Value> =
-        said.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        said.into_iter().filter_map(|(name, value)| value.map(|value| (name.to_owned(), value))).collect();
     if !said.is_empty() {
         events.push_back(ChatEvent::Raw(said.into()));
     }

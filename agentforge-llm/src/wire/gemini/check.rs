@@ -2,35 +2,23 @@
 
 use agentforge_core::{
     message::{Part, PartContent, Role},
-    model::{ChatRequest, OutputFormat, Unsupported},
+    model::{ChatRequest, Unsupported},
 };
 
 use super::{NAME, media};
-use crate::wire::Target;
+use crate::wire::{Target, structured};
 
 /// Every feature of the request that the target would refuse.
 pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsupported> {
     let mut faults = Vec::new();
     let model = target.model.full_name();
-    let profile = target.profile;
-    let wants_schema = matches!(request.output, OutputFormat::Json { .. });
-    if !request.tools.is_empty() && !profile.tools {
+    if !request.tools.is_empty() && !target.profile.tools {
         faults.push(Unsupported {
             feature: "tools".to_owned(),
             hint: format!("{model} calls no tools; choose another model or leave them out"),
         });
     }
-    if wants_schema && !profile.structured_output {
-        faults.push(Unsupported {
-            feature: "structured output".to_owned(),
-            hint: format!("{model} takes no JSON Schema for its answer; ask for the form in words"),
-        });
-    } else if wants_schema && !request.tools.is_empty() && profile.tools && !profile.structured_with_tools {
-        faults.push(Unsupported {
-            feature: "structured output beside tools".to_owned(),
-            hint: format!("{model} takes one of both; give the schema to a tool, or ask without tools"),
-        });
-    }
+    faults.extend(structured::fault(request, target));
     for message in &request.messages {
         for part in &message.parts {
             match &part.content {

@@ -1,21 +1,26 @@
 //! The form of a reply. A piece of a stream and a reply that comes whole are alike.
 
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
 use agentforge_core::model::Usage;
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
 use serde_json::{Map, Value};
 
-use crate::wire::lenient::{Count, Loose, Many, Soft};
+use crate::wire::lenient::{Count, Few, Loose, Many, Soft};
 
 /// A whole reply, or a piece of one; a failing one has the same members at its top.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Chunk<'a> {
     #[serde(default, borrow)]
-    pub(super) candidates: Many<Candidate<'a>>,
+    pub(super) candidates: Few<Candidate<'a>>,
     #[serde(default)]
     pub(super) prompt_feedback: Soft<Map<String, Value>>,
     #[serde(default)]
-    pub(super) usage_metadata: Soft<Box<WireUsage>>,
+    pub(super) usage_metadata: Soft<WireUsage>,
     #[serde(default, borrow)]
     pub(super) model_version: Loose<'a>,
     #[serde(default, borrow)]
@@ -30,8 +35,8 @@ pub(super) struct Chunk<'a> {
 pub(super) struct Candidate<'a> {
     #[serde(default)]
     pub(super) index: Count,
-    #[serde(default)]
-    pub(super) content: Soft<Content>,
+    #[serde(default, borrow)]
+    pub(super) content: Soft<Content<'a>>,
     #[serde(default, borrow)]
     pub(super) finish_reason: Loose<'a>,
     #[serde(default)]
@@ -52,9 +57,51 @@ pub(super) struct Candidate<'a> {
 
 /// What a candidate says.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Content {
-    #[serde(default)]
-    pub(super) parts: Many<Map<String, Value>>,
+pub(super) struct Content<'a> {
+    #[serde(default, borrow)]
+    pub(super) parts: Few<Piece<'a>>,
+}
+
+/// A part of what a candidate says. Nearly all are a text and nothing else, one for every event of a stream.
+#[derive(Debug)]
+pub(super) enum Piece<'a> {
+    Text(Cow<'a, str>),
+    Other(Map<String, Value>),
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Piece<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for Reader<'a> {
+            type Value = Piece<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Self::Value, A::Error> {
+                let mut fields = Map::new();
+                let mut only = None;
+                while let Some(name) = members.next_key::<Loose<'a>>()? {
+                    let name = name.text();
+                    if fields.is_empty() && only.is_none() && name == "text" {
+                        match members.next_value::<Loose<'a>>()? {
+                            Loose::Text(text) => only = Some(text),
+                            Loose::Absent => {}
+                            Loose::Other(value) => _ = fields.insert(name.to_owned(), *value),
+                        }
+                        continue;
+                    }
+                    if let Some(text) = only.take() {
+                        fields.insert("text".to_owned(), text.into_owned().into());
+                    }
+                    fields.insert(name.to_owned(), members.next_value()?);
+                }
+                Ok(only.map_or(Piece::Other(fields), Piece::Text))
+            }
+        }
+        deserializer.deserialize_map(Reader(PhantomData))
+    }
 }
 
 /// Token counts, all of the answer so far. The input is counted in two heaps: the request, and what the provider's own

@@ -92,7 +92,7 @@ impl Reader {
         let mut answered = false;
         let mut spoken = false;
         for mut chunk in chunks {
-            answered |= !chunk.candidates.0.is_empty();
+            answered |= !chunk.candidates.is_empty();
             spoken |= chunk.usage_metadata.0.is_some() || chunk.response_id.some().is_some();
             self.chunk(&mut chunk, events)?;
         }
@@ -114,7 +114,7 @@ impl Reader {
         }
         let feedback = chunk.prompt_feedback.0.as_ref();
         let reason = feedback.and_then(|feedback| feedback.get("blockReason")).and_then(Value::as_str);
-        if let (Some(reason), true) = (reason, chunk.candidates.0.is_empty()) {
+        if let (Some(reason), true) = (reason, chunk.candidates.is_empty()) {
             let said =
                 feedback.and_then(|feedback| feedback.get("blockReasonMessage")).and_then(Value::as_str);
             return Err(blocked(self.answer.provider(), reason, said.unwrap_or_default()));

@@ -3,14 +3,17 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ToolChoice, ToolDefinition, Warning},
+    model::{ChatRequest, OutputFormat, ToolDefinition, Warning},
 };
 use serde_json::{Map, Value, json};
 
 use super::{check, extra, messages::messages, schema::narrowed, settings::settings};
 use crate::{
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        tool_choice::{Callable, Freedom, callable},
+    },
 };
 
 /// What names of functions the API takes.
@@ -38,11 +41,16 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if !written.system.is_empty() {
         set("systemInstruction", json!({"parts": written.system}));
     }
-    if !request.tools.is_empty() {
-        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+    // Names may be given only to a model that must call.
+    let callable = match callable(request)? {
+        required if required.freedom == Freedom::Required => required.with_all_shown(request),
+        other => other.with_none_named(),
+    };
+    if !callable.tools.is_empty() {
+        let tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
         set("tools", json!([{"functionDeclarations": tools}]));
     }
-    if let Some(choice) = tool_choice(request, &names)? {
+    if let Some(choice) = tool_choice(&callable, &names) {
         set("toolConfig", json!({"functionCallingConfig": choice}));
     }
     let mut config = settings(request, target, &mut warnings);
@@ -74,7 +82,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         headers: Headers::from_iter([("content-type", "application/json")]),
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
 }
 
@@ -108,23 +116,14 @@ fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
     })
 }
 
-fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
-    Ok(match &request.tool_choice {
-        ToolChoice::Auto => None,
-        ToolChoice::None if request.tools.is_empty() => None,
-        ToolChoice::None => Some(json!({"mode": "NONE"})),
-        ToolChoice::Required if request.tools.is_empty() => {
-            return Err(Error::invalid(
-                "a tool call is required and there are no tools; add one or let the model decide",
-            ));
-        }
-        ToolChoice::Required => Some(json!({"mode": "ANY"})),
-        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
-            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()));
-        }
-        ToolChoice::Tool(name) => {
-            Some(json!({"mode": "ANY", "allowedFunctionNames": [names.to_provider(name)]}))
-        }
-    })
+fn tool_choice(callable: &Callable<'_>, names: &ToolNames) -> Option<Value> {
+    let allowed = |name: &str| Value::from(names.to_provider(name));
+    let allowed = match (callable.freedom, callable.subset) {
+        (Freedom::Auto, _) => return None,
+        (Freedom::None, _) => return Some(json!({"mode": "NONE"})),
+        (Freedom::Required, None) => return Some(json!({"mode": "ANY"})),
+        (Freedom::Required, Some(subset)) => subset.iter().map(|name| allowed(name)).collect(),
+        (Freedom::Tool(name), _) => vec![allowed(name)],
+    };
+    Some(json!({"mode": "ANY", "allowedFunctionNames": allowed}))
 }

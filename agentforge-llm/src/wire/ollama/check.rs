@@ -2,12 +2,12 @@
 
 use agentforge_core::{
     message::{Media, MediaKind, MediaSource, Part, PartContent, Role},
-    model::{ChatRequest, OutputFormat, ToolChoice, Unsupported},
+    model::{ChatRequest, Unsupported},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::NAME;
-use crate::wire::Target;
+use crate::wire::{Target, structured, tool_choice::callable};
 
 /// Every feature of the request that the target would refuse.
 pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsupported> {
@@ -18,12 +18,8 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
         faults
             .push(fault("tools", format!("{model} calls no tools; choose another model or leave them out")));
     }
-    let known = |name: &str| request.tools.iter().any(|tool| tool.name == name);
-    let required = match &request.tool_choice {
-        ToolChoice::Required => !request.tools.is_empty(),
-        ToolChoice::Tool(name) => known(name),
-        ToolChoice::Auto | ToolChoice::None => false,
-    };
+    // A choice that no provider could keep is invalid input, which is for the encoder to say.
+    let required = request.tool_choice.requires_call() && callable(request).is_ok();
     if required {
         faults.push(fault(
             "a required tool call",
@@ -31,12 +27,7 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
                 .to_owned(),
         ));
     }
-    if matches!(request.output, OutputFormat::Json { .. }) && !target.profile.structured_output {
-        faults.push(fault(
-            "structured output",
-            format!("{model} takes no JSON Schema for its answer; ask for the form in words"),
-        ));
-    }
+    faults.extend(structured::fault(request, target));
     for message in &request.messages {
         for part in &message.parts {
             match &part.content {

@@ -2,14 +2,17 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolChoice, ToolDefinition, Warning},
+    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolDefinition, Warning},
 };
 use serde_json::{Map, Value, json};
 
 use super::{check, messages::messages};
 use crate::{
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        tool_choice::{Freedom, callable},
+    },
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -20,19 +23,8 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if request.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message"));
     }
-    match &request.tool_choice {
-        // With tools the check has refused it.
-        ToolChoice::Required => {
-            return Err(Error::invalid(
-                "a tool call is required and there are no tools; add one or let the model decide",
-            ));
-        }
-        ToolChoice::Tool(name) => {
-            return Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()));
-        }
-        ToolChoice::Auto | ToolChoice::None => {}
-    }
+    // A call that is required of tools that there are, the check has refused.
+    let callable = callable(request)?;
     let called =
         request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
     let names =
@@ -43,8 +35,8 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     body.insert("messages".to_owned(), messages(&request.messages, target, &names, &mut warnings).into());
     body.insert("stream".to_owned(), (target.delivery == Delivery::Streamed).into());
     // A model that must call no tool is shown none.
-    if !request.tools.is_empty() && request.tool_choice != ToolChoice::None {
-        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+    if !callable.tools.is_empty() && callable.freedom != Freedom::None {
+        let tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
         body.insert("tools".to_owned(), tools.into());
     }
     if let OutputFormat::Json { schema, .. } = &request.output {
@@ -68,7 +60,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         headers: Headers::from_iter([("content-type", "application/json")]),
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
 }
 

@@ -16,7 +16,11 @@ use super::{
     tool_calls::ToolCalls,
     usage::WireUsage,
 };
-use crate::wire::{Recall, lenient::Loose, parts::Parts};
+use crate::wire::{
+    Recall,
+    lenient::{Few, Loose},
+    parts::Parts,
+};
 
 /// One answer.
 pub(super) struct Answer {
@@ -92,7 +96,7 @@ impl Answer {
     }
 
     fn chunk_or_document(&mut self, chunk: &mut Chunk<'_>, form: Form, events: &mut VecDeque<ChatEvent>) {
-        for choice in chunk.choices.iter_mut().flat_map(|choices| &mut choices.0) {
+        for choice in chunk.choices.iter_mut().flat_map(Few::iter_mut) {
             if choice.index.0.unwrap_or(0) == 0 {
                 self.choice(choice, form, events);
             }

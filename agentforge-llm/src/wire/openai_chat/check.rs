@@ -2,11 +2,11 @@
 
 use agentforge_core::{
     message::{PartContent, Role},
-    model::{ChatRequest, OutputFormat, Unsupported},
+    model::{ChatRequest, Unsupported},
 };
 
 use super::{NAME, media};
-use crate::wire::Target;
+use crate::wire::{Target, structured};
 
 /// Every feature of the request that the target would refuse.
 pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsupported> {
@@ -18,12 +18,7 @@ pub(super) fn faults(request: &ChatRequest, target: &Target<'_>) -> Vec<Unsuppor
             hint: format!("{model} calls no tools; choose another model or leave them out"),
         });
     }
-    if matches!(request.output, OutputFormat::Json { .. }) && !target.profile.structured_output {
-        faults.push(Unsupported {
-            feature: "structured output".to_owned(),
-            hint: format!("{model} takes no JSON Schema for its answer; ask for the form in words"),
-        });
-    }
+    faults.extend(structured::fault(request, target));
     for message in &request.messages {
         for part in &message.parts {
             match &part.content {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::usage::WireUsage;
-use crate::wire::lenient::{Count, Loose, Many, Soft};
+use crate::wire::lenient::{Count, Few, Loose, Many, Soft};
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Chunk<'a> {
@@ -15,7 +15,7 @@ pub(super) struct Chunk<'a> {
     #[serde(default, borrow)]
     pub(super) model: Loose<'a>,
     #[serde(default, borrow)]
-    pub(super) choices: Option<Many<Choice<'a>>>,
+    pub(super) choices: Option<Few<Choice<'a>>>,
     #[serde(default)]
     pub(super) usage: Soft<Box<WireUsage>>,
     /// Groq's own place for usage.

@@ -14,6 +14,7 @@ use crate::wire::{
     Recall,
     failure::undecodable,
     intake::Payload,
+    lenient::Few,
     reply::{ReplyReader, no_json},
 };
 
@@ -49,7 +50,7 @@ impl ReplyReader for Reader {
                 if let Some(error) = &chunk.error {
                     return Err(stream_error(provider, error, Phase::BeforeFirstEvent));
                 }
-                if chunk.choices.as_ref().is_none_or(|choices| choices.0.is_empty()) {
+                if chunk.choices.as_ref().is_none_or(Few::is_empty) {
                     return Err(undecodable(provider, body));
                 }
                 self.answer.document(&mut chunk, events);
@@ -99,11 +100,8 @@ impl Reader {
             && chunk.usage.0.is_none()
             && chunk.x_groq.0.is_none()
             && chunk.error.is_none();
-        let other_candidate = chunk
-            .choices
-            .iter()
-            .flat_map(|choices| &choices.0)
-            .any(|choice| choice.index.0.unwrap_or(0) != 0);
+        let other_candidate =
+            chunk.choices.iter().flat_map(Few::iter).any(|choice| choice.index.0.unwrap_or(0) != 0);
         if (foreign || other_candidate)
             && let Ok(raw) = serde_json::from_str(data)
         {

@@ -3,15 +3,19 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolChoice, ToolDefinition, Warning},
+    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolDefinition, Warning},
 };
 use serde_json::{Map, Value, json};
 
 use super::{check, messages::messages};
 use crate::{
-    host::{MaxTokensField, ReasoningField, SeedField},
+    host::{MaxTokensField, ReasoningField, SeedField, ToolSubset},
     transport::Headers,
-    wire::{Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal, strict::is_strict},
+    wire::{
+        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        strict::is_strict,
+        tool_choice::{Callable, Freedom, callable},
+    },
 };
 
 pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<EncodedRequest> {
@@ -39,11 +43,15 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
             set("stream_options", json!({"include_usage": true}));
         }
     }
-    if !request.tools.is_empty() {
-        let tools: Vec<Value> = request.tools.iter().map(|tool| definition(tool, &names)).collect();
+    let callable = match target.quirks.tool_subset {
+        ToolSubset::Named => callable(request)?.with_all_shown(request),
+        ToolSubset::Shown => callable(request)?.with_none_named(),
+    };
+    if !callable.tools.is_empty() {
+        let tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
         set("tools", tools.into());
     }
-    if let Some(choice) = tool_choice(request, &names)? {
+    if let Some(choice) = tool_choice(&callable, &names) {
         set("tool_choice", choice);
     }
     if let OutputFormat::Json { name, schema } = &request.output {
@@ -71,7 +79,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         headers: Headers::from_iter([("content-type", "application/json")]),
         body: body.into(),
         warnings,
-        recall: Recall { provider: target.model.provider.clone(), names, turn: request.messages.len() },
+        recall: Recall::new(target, names, request.messages.len()),
     })
 }
 
@@ -89,23 +97,19 @@ fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
     }})
 }
 
-fn tool_choice(request: &ChatRequest, names: &ToolNames) -> Result<Option<Value>> {
-    match &request.tool_choice {
-        ToolChoice::Auto => Ok(None),
-        ToolChoice::None if request.tools.is_empty() => Ok(None),
-        ToolChoice::None => Ok(Some("none".into())),
-        ToolChoice::Required if request.tools.is_empty() => Err(Error::invalid(
-            "a tool call is required and there are no tools; add one or let the model decide",
-        )),
-        ToolChoice::Required => Ok(Some("required".into())),
-        ToolChoice::Tool(name) if request.tools.iter().all(|tool| tool.name != *name) => {
-            Err(Error::invalid(format!("a call of `{name}` is required and there is no such tool"))
-                .with("tool", name.clone()))
-        }
-        ToolChoice::Tool(name) => {
-            Ok(Some(json!({"type": "function", "function": {"name": names.to_provider(name)}})))
-        }
+fn tool_choice(callable: &Callable<'_>, names: &ToolNames) -> Option<Value> {
+    let function = |name: &str| json!({"type": "function", "function": {"name": names.to_provider(name)}});
+    let mode = match callable.freedom {
+        Freedom::Auto => "auto",
+        Freedom::None => "none",
+        Freedom::Required => "required",
+        Freedom::Tool(name) => return Some(function(name)),
+    };
+    if let Some(subset) = callable.subset {
+        let tools: Vec<Value> = subset.iter().map(|name| function(name)).collect();
+        return Some(json!({"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": tools}}));
     }
+    (mode != "auto").then(|| mode.into())
 }
 
 fn settings(

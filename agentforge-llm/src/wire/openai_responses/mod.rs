@@ -8,7 +8,7 @@
 //!
 //! What only this API has goes into `extra` under the host's name: `tools` there stand beside ours (`web_search`, an MCP
 //! server), `include` adds to ours, `reasoning` and `text` are joined with ours (a `summary`, a `verbosity`), and every
-//! other member replaces ours (`service_tier`, `store`, `previous_response_id`, a `tool_choice` of `allowed_tools`).
+//! other member replaces ours (`service_tier`, `store`, `previous_response_id`).
 //!
 //! A compatible server is a host with this wire:
 //!

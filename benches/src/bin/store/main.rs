@@ -2,13 +2,13 @@
 //!
 //! `--only NAME` measures what has the text in its name, `--rows N` sets the size of the big table.
 
-mod host;
 mod item;
 mod measure;
-mod pinned;
 mod postgres;
 mod shared;
 mod sqlite;
+
+use agentforge_benches::{host, pinned};
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

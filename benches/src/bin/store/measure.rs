@@ -3,11 +3,10 @@
 
 use std::time::{Duration, Instant};
 
-use agentforge::serde_json::json;
+use agentforge_benches::figure::{self, Figure, Held, Unit, nanoseconds};
+pub(crate) use agentforge_benches::{figure::Bound, probe::Failure};
 
 use crate::pinned::Pinned;
-
-pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// What is to be measured.
 pub(crate) struct Plan {
@@ -27,13 +26,6 @@ impl Plan {
     }
 }
 
-/// What a ratio is held to.
-#[derive(Clone, Copy)]
-pub(crate) enum Bound {
-    AtMost(f64),
-    AtLeast(f64),
-}
-
 /// One measurement.
 pub(crate) struct Measured {
     pub(crate) backend: &'static str,
@@ -49,23 +41,17 @@ pub(crate) struct Measured {
 impl Measured {
     /// Prints the line that the runner reads.
     pub(crate) fn print(&self) {
-        let (bound, limit) = match self.bound {
-            Bound::AtMost(limit) => ("at_most", limit),
-            Bound::AtLeast(limit) => ("at_least", limit),
-        };
-        println!(
-            "{}",
-            json!({
-                "backend": self.backend,
-                "name": self.name,
-                "against": self.against,
-                "ours_ns": nanos(self.ours),
-                "other_ns": nanos(self.other),
-                "ratio": self.ratio,
-                "bound": bound,
-                "limit": limit,
-            })
-        );
+        Figure {
+            group: self.backend,
+            name: self.name,
+            against: self.against,
+            unit: Unit::Nanoseconds,
+            ours: nanoseconds(self.ours),
+            other: nanoseconds(self.other),
+            held: Held::Ratio(self.ratio),
+            bound: Some(self.bound),
+        }
+        .print();
     }
 }
 
@@ -106,8 +92,7 @@ impl Pair {
                 of_other.push(second);
             }
         }
-        ratios.sort_by(f64::total_cmp);
-        let ratio = ratios.get(ratios.len() / 2).copied().unwrap_or(f64::NAN);
+        let ratio = figure::median(ratios);
         let (ours, other) = (median(of_ours), median(of_other));
         let Self { backend, name, against, bound, .. } = *self;
         Measured { backend, name, against, ours, other, ratio, bound }.print();
@@ -137,8 +122,4 @@ pub(crate) fn median(mut times: Vec<Duration>) -> Duration {
 pub(crate) fn p99(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
     times.get(times.len() * 99 / 100).copied().unwrap_or_default()
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -3,8 +3,10 @@
 
 mod areas;
 mod chart;
+mod figures;
 mod format;
 mod machine;
+mod models;
 mod program;
 mod results;
 mod sample;
@@ -22,6 +24,8 @@ use crate::workspace::Workspace;
 const WEIGHT: &str = "weight";
 /// The area whose peer is SQL by hand, in our own program.
 const STORE: &str = "store";
+/// The area whose peers are Rust libraries and a bare client.
+const MODELS: &str = "models";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -36,7 +40,10 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool, S
         weight::run(workspace)?;
     }
     if options.area == STORE || options.area.is_empty() && options.only.is_empty() {
-        store::run(workspace, &options.only)?;
+        store::AREA.run(workspace, &[], &options.only)?;
+    }
+    if options.area == MODELS || options.area.is_empty() && options.only.is_empty() {
+        models::run(workspace, &options.only)?;
     }
     for area in AREAS.iter().filter(|area| options.area.is_empty() || area.name == options.area) {
         measure(workspace, area, &options)?;
@@ -94,12 +101,12 @@ impl Options {
                         .filter(|count| *count > 0)
                         .ok_or_else(|| format!("--repeats {count}: give a number from 1 on"))?;
                 }
-                own @ (WEIGHT | STORE) => own.clone_into(&mut options.area),
+                own @ (WEIGHT | STORE | MODELS) => own.clone_into(&mut options.area),
                 area if AREAS.iter().any(|known| known.name == area) => area.clone_into(&mut options.area),
                 other => {
                     let known = AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
                     return Err(format!(
-                        "no area or option `{other}`; areas: {known}, {STORE}, {WEIGHT}; options: --repeats N, --only NAME"
+                        "no area or option `{other}`; areas: {known}, {MODELS}, {STORE}, {WEIGHT}; options: --repeats N, --only NAME"
                     ));
                 }
             }
@@ -124,6 +131,7 @@ mod tests {
             Options { area: "agents".into(), repeats: 3, only: vec!["a".into(), "b".into()] }
         );
         assert_eq!(parse("").unwrap().repeats, 7);
+        assert_eq!(parse("models --only framing").unwrap().area, "models");
         for line in ["nope", "--repeats", "--repeats 0", "--repeats x", "--only"] {
             assert!(parse(line).is_err(), "{line}");
         }

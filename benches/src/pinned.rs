@@ -5,13 +5,14 @@
 
 use std::process::{Command, Stdio};
 
-pub(crate) struct Pinned {
+/// This process on one core, until this is dropped.
+pub struct Pinned {
     cores: usize,
 }
 
 impl Pinned {
     /// On the first core until this is dropped; anywhere, with a note, without `taskset` of util-linux.
-    pub(crate) fn to_one_core() -> Self {
+    pub fn to_one_core() -> Self {
         // Asked before, since it counts the cores that this process may use.
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         if !run_on("0") {
@@ -30,7 +31,7 @@ impl Drop for Pinned {
 }
 
 /// Runs whatever a process starts from now on on the first core, too.
-pub(crate) fn pin(process: u32) {
+pub fn pin(process: u32) {
     run_process_on("0", process);
 }
 

@@ -1,4 +1,4 @@
-//! What a store needs of its host: contexts, a clock and randomness.
+//! What the measured parts need of a host: contexts, a clock and randomness.
 
 use std::{
     sync::Arc,
@@ -28,17 +28,18 @@ impl Clock for SystemClock {
 }
 
 /// Mints contexts with fresh ids.
-pub(crate) fn authority() -> Authority {
+pub fn authority() -> Authority {
     let seed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
     let random = SeededRandom::new(u64::try_from(seed).unwrap_or_default());
     Authority::new(Arc::new(SystemClock), Arc::new(random), Arc::new(NoEvents))
 }
 
 /// A person in the tenant of a number.
-pub(crate) fn person(tenant: u128) -> Result<CallContext> {
+pub fn person(tenant: u128) -> Result<CallContext> {
     authority().enter(tenant_id(tenant), Principal::user(UserId::from_uuid(Uuid::from_u128(1))))
 }
 
-pub(crate) fn tenant_id(number: u128) -> TenantId {
+/// The tenant of a number.
+pub fn tenant_id(number: u128) -> TenantId {
     TenantId::from_uuid(Uuid::from_u128((0x7e << 120) | number))
 }

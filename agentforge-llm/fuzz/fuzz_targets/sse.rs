@@ -1,0 +1,7 @@
+//! Hands libFuzzer's bytes to the target `sse` of the test kit.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| assert_eq!(
+    agentforge_llm::testkit::fuzz::run("sse", data),
+    Ok(())
+));
