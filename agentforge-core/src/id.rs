@@ -141,6 +141,8 @@ ids! {
     ShareId, "share";
     /// A tool that was set up in a tenant.
     ToolId, "tool";
+    /// One version of a tool's settings.
+    ToolVersionId, "tool version";
     /// One execution of a tool.
     ToolExecutionId, "tool execution";
     /// What starts a process by itself.

@@ -6,7 +6,7 @@
 //!
 //! From the ground up: [`error`], [`id`], [`time`], [`json`], [`money`], [`schema`], [`message`] → [`context`],
 //! [`event`], [`security`] → the ports [`model`], [`tool`], [`knowledge`], [`store`] → [`memory`], [`guardrail`],
-//! [`approval`], [`audit`], [`record`] → [`agent`], [`identity`].
+//! [`http`], [`approval`], [`audit`], [`record`] → [`agent`], [`identity`].
 
 pub mod agent;
 pub mod approval;
@@ -15,6 +15,7 @@ pub mod context;
 pub mod error;
 pub mod event;
 pub mod guardrail;
+pub mod http;
 pub mod id;
 pub mod identity;
 pub mod json;

@@ -73,7 +73,12 @@ fn held(id: &str) -> [AgentEvent; 2] {
     let need = ApprovalNeed::Policy;
     [
         AgentEvent::ToolHeld { call_id: id.to_owned(), digest: digest(), need },
-        AgentEvent::ApprovalRequested { call_id: id.to_owned(), approval: approval(), digest: digest() },
+        AgentEvent::ApprovalRequested {
+            call_id: id.to_owned(),
+            approval: approval(),
+            digest: digest(),
+            need: ApprovalNeed::Policy,
+        },
     ]
 }
 

@@ -4,5 +4,8 @@
 
 mod agent;
 mod golden;
+#[cfg(feature = "http")]
+mod http;
 mod records;
 mod security;
+mod tool;

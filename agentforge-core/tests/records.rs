@@ -9,20 +9,20 @@ use agentforge_core::{
     id::{
         AgentId, AgentVersionId, BudgetId, ConversationId, DocumentId, EnabledModelId, KnowledgeBaseId,
         MemoryId, ModelProviderId, ProcessId, ProjectId, RoleId, RunId, ShareId, TeamId, TemplateId,
-        TenantId, ToolExecutionId, ToolId, TriggerId, UsageId, UserId,
+        TenantId, ToolExecutionId, ToolId, ToolVersionId, TriggerId, UsageId, UserId,
     },
     json::Digest,
     memory::MemorySubject,
-    message::{Message, Outcome},
+    message::{Message, Outcome, ToolResult},
     model::{Cost, Price, Usage},
     money::{Currency, Money},
     record::{
         AccessRecord, AccessSubject, AgentRecord, AgentVersionRecord, BeyondBudget, BudgetPeriod,
         BudgetRecord, COLLECTIONS, ConversationRecord, DocumentRecord, Editable, EnabledModelRecord,
-        KnowledgeBaseRecord, MembershipRecord, MemoryRecord, MessageRecord, ModelProviderRecord, Ownership,
-        Position, ProcessRecord, ProjectRecord, RoleRecord, SettingRecord, ShareRecord, Tags, TeamRecord,
-        TemplateKind, TemplateRecord, TenantLimits, TenantRecord, ToolExecutionRecord, ToolRecord,
-        TriggerRecord, UsageRecord, UserRecord,
+        KeptResult, KnowledgeBaseRecord, MembershipRecord, MemoryRecord, MessageRecord, ModelProviderRecord,
+        Ownership, Position, ProcessRecord, ProjectRecord, RoleRecord, SettingRecord, ShareRecord, Tags,
+        TeamRecord, TemplateKind, TemplateRecord, TenantLimits, TenantRecord, ToolExecutionRecord,
+        ToolRecord, ToolVersionRecord, TriggerRecord, UsageRecord, UserRecord,
     },
     security::{Permission, Role},
     store::{FieldValue, Record},
@@ -147,19 +147,38 @@ fn work(cx: &CallContext, all: &mut Map<String, Value>) {
 fn operation(all: &mut Map<String, Value>) {
     let (owner, project) = (ownership().owner, ownership().project);
     let run = Some(id(RunId::from_uuid, 15));
-    let (name, settings, enabled) = ("balance".to_owned(), json!({"days": 28}), true);
+    let (name, kind, enabled) = ("balance".to_owned(), "rest".to_owned(), true);
     let (tool, description) = (id(ToolId::from_uuid, 16), None);
-    let tool = ToolRecord { id: tool, name, description, enabled, settings, ownership: ownership() };
+    let tool = ToolRecord { id: tool, name, kind, description, enabled, current: 1, ownership: ownership() };
     add(all, &tool);
+    let settings = json!({"days": 28});
+    add(
+        all,
+        &ToolVersionRecord {
+            id: id(ToolVersionId::from_uuid, 27),
+            tool: tool.id,
+            number: 1,
+            hash: ToolVersionRecord::hash_of(&tool.kind, &settings, &json!(null)),
+            settings,
+            prepared: json!(null),
+            note: "First.".to_owned(),
+            owner,
+        },
+    );
     add(
         all,
         &ToolExecutionRecord {
             id: id(ToolExecutionId::from_uuid, 17),
             tool: tool.name,
+            key: "balance-2026-03".to_owned(),
+            digest: Digest::of_bytes(b"called"),
             run,
-            outcome: Outcome::Ok,
+            outcome: Some(Outcome::Ok),
             started_at: at(),
-            took: Duration::from_millis(12),
+            took: Some(Duration::from_millis(12)),
+            cost: None,
+            arguments: None,
+            result: Some(KeptResult::Plain(ToolResult::notice("c1", Outcome::Ok, "28 days"))),
             owner,
         },
     );

@@ -1,50 +1,14 @@
 //! The port that carries a request to a provider and its reply back. It knows bytes and headers, no provider and no
 //! model, so that a recording can stand in for the network.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use agentforge_core::{CallContext, Result};
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::BoxStream;
 
-/// Header names and values in order; names compare without case. Shows names only, since values may be secret.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Headers(Vec<(String, String)>);
-
-impl Headers {
-    /// No headers.
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
-    /// Adds one more.
-    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
-        self.0.push((name.into(), value.into()));
-    }
-
-    /// The first value under a name.
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
-    }
-
-    /// All of them.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
-    }
-}
-
-impl fmt::Debug for Headers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
-    }
-}
-
-impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
-    fn from_iter<I: IntoIterator<Item = (N, V)>>(headers: I) -> Self {
-        Self(headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
-    }
-}
+pub use agentforge_core::http::Headers;
 
 /// A request to a provider; always a POST.
 #[derive(Debug, Clone)]

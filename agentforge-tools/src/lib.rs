@@ -9,7 +9,18 @@
 
 #[doc(hidden)]
 pub mod answer;
+pub mod kind;
 pub mod knowledge;
+#[cfg(feature = "mcp")]
+pub mod mcp;
+pub mod openapi;
+mod person;
+pub mod rest;
+#[cfg(feature = "web")]
+pub mod web;
+pub mod webhook;
+
+pub use person::{Question, ask_person};
 
 /// Makes a tool of a function: its name, its doc comment and its arguments become what a model sees.
 ///
@@ -58,6 +69,40 @@ pub mod knowledge;
 /// [`ToolOutput`](agentforge_core::tool::ToolOutput) chooses its parts itself. A plain `fn` runs on the caller's
 /// thread and must not block.
 ///
+/// # Methods
+///
+/// Tools that share a value are methods of its type: mark the `impl` block, and in it each method that is a tool. The
+/// block gets `tools(self: &Arc<Self>) -> Vec<Arc<dyn Tool>>`. A method takes `&self`, or `self: Arc<Self>`.
+///
+/// ```
+/// # extern crate agentforge_tools as agentforge;
+/// # use std::{collections::BTreeMap, sync::{Arc, Mutex}};
+/// use agentforge::tool;
+///
+/// #[derive(Default)]
+/// struct Notes(Mutex<BTreeMap<String, String>>);
+///
+/// #[tool]
+/// impl Notes {
+///     /// Reads a note.
+///     #[tool(read_only)]
+///     fn read_note(&self, title: String) -> Result<String, &'static str> {
+///         let notes = self.0.lock().map_err(|_| "the notes are locked for good")?;
+///         notes.get(&title).cloned().ok_or("there is no such note")
+///     }
+///
+///     /// Writes a note, over the one of the same title.
+///     #[tool(destructive, idempotent)]
+///     fn write_note(&self, title: String, text: String) -> Result<(), &'static str> {
+///         self.0.lock().map_err(|_| "the notes are locked for good")?.insert(title, text);
+///         Ok(())
+///     }
+/// }
+///
+/// let tools = Arc::new(Notes::default()).tools();
+/// assert_eq!(tools[1].spec().name, "write_note");
+/// ```
+///
 /// # Options
 ///
 /// | option | meaning |
@@ -69,7 +114,7 @@ pub mod knowledge;
 /// | `requires = "kb:read"` | a permission that the principal needs; may be repeated |
 /// | `name = "…"` | another name than the function's |
 /// | `version = "2"` | changes when the meaning of a call changes; approvals are bound to it |
-/// | `crate = "path"` | where the facade is, when it is not at `::agentforge` |
+/// | `crate = "path"` | where the facade is, when it is not at `::agentforge`; on an `impl` block, for all its methods |
 pub use agentforge_tools_macros::tool;
 
 /// What expanded code reaches; not part of the API.

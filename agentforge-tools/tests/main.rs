@@ -10,9 +10,18 @@
 
 extern crate agentforge_tools as agentforge;
 
+mod check_url;
 mod compile_errors;
 mod knowledge_base;
 mod knowledge_tool;
+#[cfg(feature = "mcp")]
+mod mcp;
+mod openapi;
 mod ranking;
+mod rest;
 mod support;
 mod tool_macro;
+mod tool_methods;
+#[cfg(feature = "web")]
+mod web;
+mod webhook;

@@ -20,7 +20,7 @@ use agentforge_core::{
     runtime::{Offload, Spawner, Task},
     security::{Authorizer, NativeAuthorizer, RoleCatalogue},
     store::{AuditLog, CollectionSpec, Filter, Query, RecordStoreExt, Retention, Stores},
-    tool::{Registry, Runtime, Tool},
+    tool::{Executions, Registry, Runtime, Tool, ToolKind},
     vault::{MasterKeys, Secrets, Vault, seal_audit},
 };
 use agentforge_process::{ProcessParts, Processes};
@@ -41,6 +41,7 @@ use crate::{
     providers::ModelSources,
     settings::{Declarations, DeclaredSetting, Settings},
     tokio_runtime::{SystemClock, SystemRandom, TokioOffload, TokioSpawner},
+    tools::ToolKinds,
     worker::{KnownAgents, Worker},
 };
 
@@ -88,6 +89,9 @@ pub(crate) struct Inner {
     pub(crate) vault: Arc<Vault>,
     pub(crate) secrets: Secrets,
     pub(crate) models: Arc<ModelSources>,
+    /// The tools of the host program, for processes and for calls outside of runs.
+    pub(crate) tools: Runtime,
+    pub(crate) tool_kinds: Arc<ToolKinds>,
     offload: Arc<dyn Offload>,
     /// Agents by tenant and name, so that a worker can go on with their runs.
     agents: RwLock<BTreeMap<(TenantId, String), Agent>>,
@@ -134,6 +138,7 @@ pub struct ForgeBuilder {
     seal_audit: bool,
     pub(crate) checkpoints: CheckpointPlan,
     pub(crate) models: ModelSources,
+    pub(crate) tool_kinds: Vec<Arc<dyn ToolKind>>,
 }
 
 impl ForgeBuilder {
@@ -207,6 +212,11 @@ impl ForgeBuilder {
 
     /// Opens the store, creates what a new one needs, and starts the worker.
     pub async fn open(self) -> Result<Forge> {
+        // Opening holds much at once, and the caller's future would hold it as long as it lives.
+        Box::pin(self.opened()).await
+    }
+
+    async fn opened(self) -> Result<Forge> {
         let location = Location::parse(&self.location)?;
         let spawner: Arc<dyn Spawner> = TokioSpawner::current()?;
         let (clock, random) = (Arc::new(SystemClock), Arc::new(SystemRandom));
@@ -214,9 +224,11 @@ impl ForgeBuilder {
         let authority = Authority::new(clock, random, elevations.clone());
         let system = authority.system("open the store and work on what is due").await?;
         self.declared.check()?;
+        let tool_kinds = Arc::new(ToolKinds::new(self.tool_kinds)?);
         let (checkpoints, checkpoint_every) = self.checkpoints.check()?;
         let (backend, stores) = connect(&location, &spawner, &system, self.collections).await?;
         let stores = self.blobs.wrap(stores);
+        let can_seal = self.keys.suffices(&location);
         let keys = self.keys.keys(&location, &stores.records, &system);
         let vault = Arc::new(Vault::new(stores.records.clone(), keys));
         let trail = stores.audit.clone();
@@ -253,11 +265,15 @@ impl ForgeBuilder {
             None => None,
         };
         let registry = self.tools.into_iter().try_fold(Registry::new(), Registry::with)?;
+        let executions = Executions::new(stores.records.clone());
+        let executions = if can_seal { executions.sealed(vault.clone()) } else { executions };
+        let tools = Runtime::new(registry, authorizer.clone())
+            .with_blobs(stores.blobs.clone())
+            .with_events(self.events.clone())
+            .with_executions(executions);
         let processes = Processes::new(ProcessParts {
             stores: stores.clone(),
-            tools: Runtime::new(registry, authorizer.clone())
-                .with_blobs(stores.blobs.clone())
-                .with_events(self.events.clone()),
+            tools: tools.clone(),
             authorizer: authorizer.clone(),
             approvals: desk.clone(),
             events: self.events.clone(),
@@ -287,6 +303,8 @@ impl ForgeBuilder {
             vault,
             secrets,
             models: Arc::new(self.models),
+            tools,
+            tool_kinds,
             offload: Arc::new(TokioOffload),
             agents: RwLock::new(BTreeMap::new()),
             spawner,
@@ -335,6 +353,7 @@ impl Forge {
             seal_audit: false,
             checkpoints: CheckpointPlan::default(),
             models: ModelSources::default(),
+            tool_kinds: Vec::new(),
         }
     }
 

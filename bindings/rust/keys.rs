@@ -31,6 +31,11 @@ pub(crate) enum KeySource {
 }
 
 impl KeySource {
+    /// Whether a store has keys: whoever has none keeps no secrets.
+    pub(crate) const fn suffices(&self, location: &Location) -> bool {
+        !matches!((self, location), (Self::Fitting, Location::Postgres(_)))
+    }
+
     /// The keys for a store. Nothing is read or made yet, so that a host without secrets needs none.
     pub(crate) fn keys(
         self,

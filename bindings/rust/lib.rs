@@ -44,6 +44,7 @@ pub mod seed;
 pub mod settings;
 pub mod telemetry;
 mod tokio_runtime;
+pub mod tools;
 mod upkeep;
 mod worker;
 mod workspace;
@@ -51,7 +52,7 @@ mod workspace;
 #[cfg(feature = "testkit")]
 pub use agentforge_core::testkit;
 pub use agentforge_core::{
-    CallContext, Error, ErrorKind, Result, agent, approval, context, error, event, guardrail, id, json,
+    CallContext, Error, ErrorKind, Result, agent, approval, context, error, event, guardrail, http, id, json,
     knowledge, memory, message, model, money, outbox, record, runtime, schema, security, store, testing,
     time, tool, vault,
 };
@@ -60,7 +61,12 @@ pub use agentforge_store as stores;
 #[cfg(all(feature = "host-transaction", any(feature = "sqlite", feature = "postgres")))]
 pub use agentforge_store::sqlx;
 pub use agentforge_tools::knowledge as knowledge_base;
-pub use agentforge_tools::tool;
+#[cfg(feature = "mcp")]
+pub use agentforge_tools::mcp;
+#[cfg(feature = "web")]
+pub use agentforge_tools::web;
+pub use agentforge_tools::webhook;
+pub use agentforge_tools::{ask_person, tool};
 pub use async_trait::async_trait;
 pub use audit::WorkspaceAudit;
 pub use bytes;
@@ -71,6 +77,7 @@ pub use host::HostTransaction;
 pub use providers::WorkspaceProviders;
 pub use secrets::WorkspaceSecrets;
 pub use serde_json;
+pub use tools::WorkspaceTools;
 pub use uuid;
 pub use workspace::{Workspace, WorkspaceApprovals, WorkspaceProcesses, WorkspaceRuns};
 

@@ -70,8 +70,7 @@ impl Definition {
         let tools: Vec<_> = self
             .tools
             .names()
-            .filter_map(|name| self.tools.spec(name))
-            .map(|spec| serde_json::json!({"name": spec.name, "version": spec.version}))
+            .map(|name| serde_json::json!({"name": name, "declaration": self.tools.digest(name)}))
             .collect();
         Digest::of_json(&serde_json::json!({
             "name": self.name,
@@ -201,6 +200,14 @@ impl AgentBuilder {
     #[must_use]
     pub fn shared_tool(mut self, tool: Arc<dyn Tool>) -> Self {
         self.tools.push(tool);
+        self
+    }
+
+    /// The tools of a registry, which were checked and compiled when they were registered: the way to give an agent a
+    /// [selection](Registry::select) of many. Tools that are added singly come on top.
+    #[must_use]
+    pub fn tools(mut self, tools: Registry) -> Self {
+        self.definition.tools = tools;
         self
     }
 

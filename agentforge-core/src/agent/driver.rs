@@ -98,7 +98,7 @@ impl Driver {
         let mut work = Work::new(self, cx, agent, run, record);
         work.begin(changes, started, until).await?;
         work.emit(kind::RUN_STARTED, json!({"agent": agent.name()})).await?;
-        work.drive(vec![Effect::CallModel]).await
+        Box::pin(work.drive(vec![Effect::CallModel])).await
     }
 
     /// Goes on with a run from its journal. Whoever started the run may call this, or the system inside the tenant, which
@@ -161,7 +161,7 @@ impl Driver {
             work.mark_running().await?;
             work.emit(kind::RUN_RESUMED, json!({"agent": agent.name()})).await?;
         }
-        work.drive(effects).await
+        Box::pin(work.drive(effects)).await
     }
 
     /// A run as its journal tells it; `not_found` when there is no such run. Needs `agents:read`.

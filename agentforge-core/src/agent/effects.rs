@@ -12,6 +12,7 @@ use crate::{
     json::Digest,
     message::{Message, Outcome, ToolCall, ToolResult, Trust},
     model::{Accumulator, ChatEvent, ChatRequest, ChatResponse, Cost},
+    record::ToolExecutionRecord,
     tool::{Preparation, Prepared, Runtime},
 };
 
@@ -19,6 +20,8 @@ use crate::{
 pub(super) enum Happened {
     /// This.
     Event(AgentEvent),
+    /// A tool was called, or a call is in doubt; the record of it goes along with the answer.
+    Called { result: ToolResult, execution: Box<ToolExecutionRecord> },
     /// A call may be made now; when it must not be repeated, its intent is written down first.
     Prepared { prepared: Prepared, key: String },
     /// The run was cancelled or its time is over; `partial` is what the model had said.
@@ -150,7 +153,9 @@ impl Room {
             let text = "the host stopped during this call and nobody knows whether it took effect; find out before \
                         you call it again";
             let result = ToolResult::notice(call_id, Outcome::InDoubt, text);
-            return Happened::Event(AgentEvent::ToolAnswered { result });
+            let execution = prepared.begun(&self.cx, Some(self.run), key);
+            let execution = Box::new(execution.finished(&self.cx, &prepared, Outcome::InDoubt));
+            return Happened::Called { result, execution };
         }
         let digest = prepared.digest();
         match (held, approved) {
@@ -164,11 +169,12 @@ impl Room {
 
     /// Makes a call.
     pub(super) async fn call_tool(self, prepared: Prepared, key: String) -> Happened {
-        let call = prepared.call().clone();
-        match self.tools.call(&self.cx, prepared, key).await {
+        let execution = prepared.begun(&self.cx, Some(self.run), key.clone());
+        match self.tools.call(&self.cx, prepared.clone(), key).await {
             Ok(result) => {
-                let result = self.guards().tool_output(&self.cx, &call, result).await;
-                Happened::Event(AgentEvent::ToolAnswered { result })
+                let execution = Box::new(execution.finished(&self.cx, &prepared, result.outcome));
+                let result = self.guards().tool_output(&self.cx, prepared.call(), result).await;
+                Happened::Called { result, execution }
             }
             Err(error) => interruption(error, None),
         }

@@ -71,6 +71,9 @@ pub enum AgentEvent {
         approval: ApprovalId,
         /// What the approval is bound to.
         digest: Digest,
+        /// Why a person must approve.
+        #[serde(default = "policy")]
+        need: ApprovalNeed,
     },
     /// The approval was closed.
     ApprovalResolved {
@@ -92,6 +95,11 @@ pub enum AgentEvent {
         /// What the model had said by then.
         partial: Option<Message>,
     },
+}
+
+/// Rows from before the reason was written.
+const fn policy() -> ApprovalNeed {
+    ApprovalNeed::Policy
 }
 
 impl AgentEvent {

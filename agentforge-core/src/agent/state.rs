@@ -53,6 +53,8 @@ pub enum CallStatus {
         approval: ApprovalId,
         /// What it is bound to.
         digest: Digest,
+        /// Why.
+        need: ApprovalNeed,
     },
     /// A person approved exactly these arguments.
     Approved {

@@ -9,6 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     message::{Message, Outcome, ToolResult},
     model::{Cost, FinishReason},
+    tool::ApprovalNeed,
 };
 
 /// Takes an event into the state and says what is to be done next.
@@ -70,8 +71,8 @@ pub fn step(mut state: AgentState, event: AgentEvent) -> Result<(AgentState, Vec
             let effect = Effect::AskApproval { call: pending.call.clone(), digest, need };
             Ok((state, vec![effect]))
         }
-        AgentEvent::ApprovalRequested { ref call_id, approval, digest } => {
-            open_call(&mut state, call_id, &event)?.status = CallStatus::Waiting { approval, digest };
+        AgentEvent::ApprovalRequested { ref call_id, approval, digest, need } => {
+            open_call(&mut state, call_id, &event)?.status = CallStatus::Waiting { approval, digest, need };
             Ok((state, Vec::new()))
         }
         AgentEvent::ApprovalResolved { resolution } => resolved(state, resolution),
@@ -177,7 +178,7 @@ fn resolved(mut state: AgentState, resolution: Resolution) -> Result<(AgentState
     let Some(pending) = waiting else {
         return Err(Error::new(ErrorKind::Corrupt, "an approval was resolved that the run did not wait for"));
     };
-    let CallStatus::Waiting { digest, .. } = pending.status else {
+    let CallStatus::Waiting { digest, need, .. } = pending.status else {
         return Err(Error::internal("a waiting call does not wait"));
     };
     let call_id = pending.call.call_id.clone();
@@ -194,6 +195,10 @@ fn resolved(mut state: AgentState, resolution: Resolution) -> Result<(AgentState
             pending.status = CallStatus::Approved { digest: None };
             let effect = wanted(pending);
             return Ok((state, effect.into_iter().collect()));
+        }
+        (ApprovalState::Rejected, Some(ApprovalVerb::Respond)) if need == ApprovalNeed::Question => {
+            let result = ToolResult::notice(call_id, Outcome::Ok, spoken(&payload));
+            return answered(state, ToolResult { structured: Some(payload), ..result });
         }
         (ApprovalState::Rejected, Some(ApprovalVerb::Respond)) => spoken(&payload),
         (ApprovalState::Rejected, _) => match spoken(&payload) {

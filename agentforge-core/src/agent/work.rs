@@ -3,7 +3,7 @@
 //! INVARIANT: an effect of an event starts only after the event's row is committed. A crash therefore loses at most
 //! effects that are found again by folding the journal, and never one that the journal does not know.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use serde_json::{Value, json};
@@ -22,16 +22,20 @@ use crate::{
     event::{Event, kind},
     id::RunId,
     json::Digest,
+    message::ToolCall,
     record::{RunRecord, RunState},
     store::{Applied, AuditDraft, Change, ChangeSet, DispatchKind, Expect},
     time::Timestamp,
-    tool::Runtime,
+    tool::{ApprovalNeed, Runtime, Schedule},
 };
 
 /// One run while it is driven.
 pub(super) struct Work<'a> {
     driver: &'a Driver,
     agent: &'a Agent,
+    /// Which of the calls that are wanted may start, and what starting them takes.
+    schedule: Schedule,
+    wanted: BTreeMap<String, Effect>,
     /// The starter's call; for the journal, which outlives a cancelled call, without its cancellation.
     cx: CallContext,
     room: Room,
@@ -75,6 +79,8 @@ impl<'a> Work<'a> {
         Self {
             driver,
             agent,
+            schedule: Schedule::new(),
+            wanted: BTreeMap::new(),
             cx: cx.shielded(),
             room: Room { cx: acting, agent: agent.clone(), run, tools, events: parts.events.clone() },
             run,
@@ -157,6 +163,11 @@ impl<'a> Work<'a> {
             if self.state.stage == Stage::Ended {
                 return self.finished().await;
             }
+            for call_id in self.schedule.start() {
+                if let Some(Effect::CallTool { call, approved, in_doubt }) = self.wanted.remove(&call_id) {
+                    in_flight.push(self.prepare_call(call, approved, in_doubt));
+                }
+            }
             // The renewal is always in flight; beside it there is work, or people are waited for.
             if in_flight.len() <= 1 {
                 let resolved = self.take_resolutions().await?;
@@ -173,11 +184,22 @@ impl<'a> Work<'a> {
                     in_flight.push(self.renewal());
                 }
                 Happened::Event(event @ AgentEvent::ToolHeld { .. }) => {
+                    self.release(&event);
                     let (state, held) = step(self.state, event)?;
                     self.state = state;
                     effects.extend(held);
                 }
-                Happened::Event(event) => effects.extend(self.record(event).await?),
+                Happened::Event(event) => {
+                    self.release(&event);
+                    effects.extend(self.record(event).await?);
+                }
+                Happened::Called { result, execution } => {
+                    let event = AgentEvent::ToolAnswered { result };
+                    self.release(&event);
+                    // Its id is made of its key, so that writing it cannot fail where the journal's row does not.
+                    let changes = ChangeSet::new(&self.cx).with(Change::put(&*execution, Expect::Anything)?);
+                    effects.extend(self.record_with(event, changes).await?);
+                }
                 Happened::Prepared { prepared, key } => {
                     if !prepared.spec().annotations.repeatable() {
                         let call_id = prepared.call().call_id.clone();
@@ -189,6 +211,7 @@ impl<'a> Work<'a> {
                 }
                 Happened::Interrupted { error, partial } => {
                     in_flight.clear();
+                    (self.schedule, self.wanted) = (Schedule::new(), BTreeMap::new());
                     let event = match error.kind() {
                         ErrorKind::Cancelled => AgentEvent::Cancelled { partial },
                         _ => AgentEvent::Stopped { error: error.to_report() },
@@ -209,28 +232,22 @@ impl<'a> Work<'a> {
                 let request = self.agent.request(&self.state.messages);
                 Ok(Launched::Work(self.room.clone().call_model(request).boxed()))
             }
-            Effect::CallTool { call, approved, in_doubt } => {
-                // A provider may use an id again in a later step, so the step is part of the key.
-                let step = self.state.steps.to_be_bytes();
-                let key = Digest::of_parts(&[self.run.as_uuid().as_bytes(), &step, call.call_id.as_bytes()]);
-                let edited = approved.is_none() && self.was_approved(&call.call_id);
-                let approval = match approved {
-                    Some(digest) => Approval::Exactly(digest),
-                    None if edited => Approval::Edited,
-                    None => Approval::None,
-                };
-                let room = self.room.clone();
-                let trust = self.state.trust();
-                Ok(Launched::Work(
-                    room.prepare_tool(call, key.to_string(), trust, approval, in_doubt).boxed(),
-                ))
+            Effect::CallTool { ref call, .. } => {
+                self.schedule.add(call.call_id.clone(), self.room.tools.access(call));
+                self.wanted.insert(call.call_id.clone(), effect);
+                Ok(Launched::Done(Vec::new()))
             }
             Effect::AskApproval { call, digest, need } => {
                 let spec = self.agent.0.tools.spec(&call.name);
                 let subject = Subject {
                     kind: "tool_call".to_owned(),
                     key: call.call_id.clone(),
-                    title: format!("{} wants to call {}", self.agent.name(), call.name),
+                    title: match (need, call.arguments.get("question")) {
+                        (ApprovalNeed::Question, Some(Value::String(question))) => {
+                            format!("{} asks: {question}", self.agent.name())
+                        }
+                        _ => format!("{} wants to call {}", self.agent.name(), call.name),
+                    },
                     detail: json!({
                         "tool": call.name,
                         "description": spec.map(|spec| spec.description.as_str()),
@@ -249,11 +266,40 @@ impl<'a> Work<'a> {
                 let (approval, asked) = ApprovalDesk::ask(&self.cx, new)?;
                 let mut changes = ChangeSet::new(&self.cx);
                 changes.changes.extend(asked);
-                let event =
-                    AgentEvent::ApprovalRequested { call_id: call.call_id, approval: approval.id, digest };
+                let (call_id, approval) = (call.call_id, approval.id);
+                let event = AgentEvent::ApprovalRequested { call_id, approval, digest, need };
                 Ok(Launched::Done(self.record_with(event, changes).await?))
             }
             Effect::Finish(_) => Ok(Launched::Done(Vec::new())),
+        }
+    }
+
+    /// Checks a call whose turn has come. What the conversation holds by now counts.
+    fn prepare_call(
+        &self,
+        call: ToolCall,
+        approved: Option<Digest>,
+        in_doubt: bool,
+    ) -> BoxFuture<'static, Happened> {
+        // A provider may use an id again in a later step, so the step is part of the key.
+        let step = self.state.steps.to_be_bytes();
+        let key = Digest::of_parts(&[self.run.as_uuid().as_bytes(), &step, call.call_id.as_bytes()]);
+        let edited = approved.is_none() && self.was_approved(&call.call_id);
+        let approval = match approved {
+            Some(digest) => Approval::Exactly(digest),
+            None if edited => Approval::Edited,
+            None => Approval::None,
+        };
+        let trust = self.state.trust();
+        self.room.clone().prepare_tool(call, key.to_string(), trust, approval, in_doubt).boxed()
+    }
+
+    /// Lets those go on that waited for a call: it is over, or it waits for people and must not hold the others up.
+    fn release(&mut self, event: &AgentEvent) {
+        match event {
+            AgentEvent::ToolAnswered { result } => self.schedule.finish(&result.call_id),
+            AgentEvent::ToolHeld { call_id, .. } => self.schedule.finish(call_id),
+            _ => {}
         }
     }
 

@@ -83,6 +83,11 @@ impl Message {
         self.parts.iter().filter_map(Part::as_tool_call)
     }
 
+    /// The answers of tools, in order.
+    pub fn tool_results(&self) -> impl Iterator<Item = &ToolResult> {
+        self.parts.iter().filter_map(Part::as_tool_result)
+    }
+
     /// The citations, in order.
     pub fn citations(&self) -> impl Iterator<Item = &Citation> {
         self.parts.iter().filter_map(|part| match &part.content {

@@ -7,8 +7,8 @@ use super::{
     AccessRecord, AgentRecord, AgentVersionRecord, BudgetRecord, ConversationRecord, DocumentRecord,
     EnabledModelRecord, KnowledgeBaseRecord, MembershipRecord, MemoryRecord, MessageRecord,
     ModelProviderRecord, Ownership, ProcessRecord, ProjectRecord, RoleRecord, SettingRecord, ShareRecord,
-    TeamRecord, TemplateRecord, ToolExecutionRecord, ToolRecord, TriggerRecord, UsageRecord, UserRecord,
-    check_name,
+    TeamRecord, TemplateRecord, ToolExecutionRecord, ToolRecord, ToolVersionRecord, TriggerRecord,
+    UsageRecord, UserRecord, check_name,
 };
 use crate::{
     error::{Error, Result},
@@ -118,6 +118,7 @@ governed! {
     ShareRecord: "share", ConversationsRead;
     MemoryRecord: "memory", ConversationsRead;
     ToolRecord: "tool", ToolsRead;
+    ToolVersionRecord: "tool_version", ToolsRead;
     ToolExecutionRecord: "tool_execution", AnalyticsRead;
     TriggerRecord: "trigger", ProcessesRead;
     ProcessRecord: "process", ProcessesRead;
@@ -155,7 +156,6 @@ editable! {
     MessageRecord: ConversationsWrite, ConversationsWrite, ConversationsDelete, check_message;
     ShareRecord: ConversationsWrite, ConversationsWrite, ConversationsDelete;
     MemoryRecord: AgentsExecute, ConversationsWrite, ConversationsDelete;
-    ToolRecord: ToolsWrite, ToolsEdit, ToolsDelete, |it| check_name("tool", &it.name);
     TriggerRecord: ProcessesWrite, ProcessesWrite, ProcessesDelete, |it| check_name("trigger", &it.name);
     ModelProviderRecord: IntegrationsWrite, IntegrationsWrite, IntegrationsDelete, check_provider;
     EnabledModelRecord: IntegrationsWrite, IntegrationsWrite, IntegrationsDelete,
@@ -182,6 +182,24 @@ impl Editable for AgentVersionRecord {
         if (self.number, self.hash) != (before.number, before.hash) {
             return Err(Error::invalid("a version of an agent never changes; publish another")
                 .with("field", "definition"));
+        }
+        Ok(())
+    }
+}
+
+impl Editable for ToolRecord {
+    const CREATE: Permission = Permission::ToolsWrite;
+    const WRITE: Permission = Permission::ToolsEdit;
+    const DELETE: Permission = Permission::ToolsDelete;
+
+    fn check(&self) -> Result<()> {
+        check_name("tool", &self.name)?;
+        check_name("kind", &self.kind)
+    }
+
+    fn check_change(&self, before: &Self) -> Result<()> {
+        if self.kind != before.kind {
+            return Err(Error::invalid("a tool keeps its kind; set up another").with("field", "kind"));
         }
         Ok(())
     }

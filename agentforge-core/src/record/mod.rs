@@ -1,8 +1,8 @@
 //! The record types of the platform, and the list of their collections from which every backend's tables are made.
 //!
 //! What people keep is read and written through [`Records`], authorised and audited, as far as [`Governed`],
-//! [`Editable`] and [`Filed`] say; everything else is written by the service that owns it. Usage lines and executions of
-//! tools are declared and not yet written by anybody.
+//! [`Editable`] and [`Filed`] say; everything else is written by the service that owns it. Usage lines are declared and
+//! not yet written by anybody.
 //!
 //! **Adding a record** is one type with its declaration, a line in [`COLLECTIONS`], a document in the golden file, and a
 //! line in `governed.rs` when hosts may reach it.
@@ -43,7 +43,7 @@ pub use secret::{DataKeyRecord, DataKeyState, Sealed, SecretRecord, WrappedBytes
 pub use setting::SettingRecord;
 pub use tenant::{Branding, Contact, TenantLimits, TenantRecord, TenantStatus};
 pub use timeline::TimelineEntry;
-pub use tool::{ToolExecutionRecord, ToolRecord};
+pub use tool::{KeptResult, ToolExecutionRecord, ToolRecord, ToolVersionRecord};
 pub use trigger::TriggerRecord;
 pub use usage::{BeyondBudget, BudgetPeriod, BudgetRecord, UsageRecord};
 
@@ -78,6 +78,7 @@ pub const COLLECTIONS: &[&CollectionSpec] = &[
     ShareRecord::SPEC,
     MemoryRecord::SPEC,
     ToolRecord::SPEC,
+    ToolVersionRecord::SPEC,
     ToolExecutionRecord::SPEC,
     TriggerRecord::SPEC,
     ModelProviderRecord::SPEC,

@@ -15,6 +15,8 @@ pub enum ApprovalNeed {
     Policy,
     /// It waits: it may destroy something, and the conversation holds content from outside that may have asked for it.
     Tainted,
+    /// It waits: the tool is a question to a person, whose answer is its result.
+    Question,
 }
 
 /// When calls wait for a person. The default asks for whatever may destroy something.
@@ -36,6 +38,9 @@ impl ApprovalPolicy {
     /// Whether a call of this tool waits in a conversation of this trust.
     pub const fn need(self, spec: &ToolSpec, conversation: Trust) -> ApprovalNeed {
         let annotations = spec.annotations;
+        if spec.asks_person {
+            return ApprovalNeed::Question;
+        }
         let destructive = annotations.destructive && !annotations.read_only;
         let asked = match self {
             Self::Destructive => destructive,

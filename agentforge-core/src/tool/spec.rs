@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::ToolLimits;
 use crate::{
     error::{Error, Result},
     message::Trust,
@@ -49,7 +50,8 @@ impl Annotations {
 /// What a tool declares: everything that the runtime, a model and a person need to know before a call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ToolSpec {
-    /// The name, `[a-zA-Z0-9_-]{1,64}`, unique among an agent's tools.
+    /// The name, unique among an agent's tools. One that models do not accept is shown to them as
+    /// [`super::model_name`] spells it.
     pub name: String,
     /// What it does and when to call it, for a model.
     pub description: String,
@@ -67,6 +69,13 @@ pub struct ToolSpec {
     pub cost_hint: Option<Money>,
     /// Whether its output may be believed.
     pub trust: Trust,
+    /// Whether a call is a question to a person: whatever the policy, it waits for one, and what the person responds is
+    /// its result.
+    #[serde(default)]
+    pub asks_person: bool,
+    /// How far a call may go, where the tool knows better than the host's default.
+    #[serde(default, skip_serializing_if = "ToolLimits::is_empty")]
+    pub limits: ToolLimits,
 }
 
 impl ToolSpec {
@@ -82,6 +91,8 @@ impl ToolSpec {
             permissions: Vec::new(),
             cost_hint: None,
             trust: Trust::Trusted,
+            asks_person: false,
+            limits: ToolLimits::default(),
         }
     }
 
@@ -106,6 +117,27 @@ impl ToolSpec {
         self
     }
 
+    /// With the schema of what it gives to programs. Every answer is checked against it.
+    #[must_use]
+    pub fn gives(mut self, output: Schema) -> Self {
+        self.output = Some(output);
+        self
+    }
+
+    /// With limits of its own.
+    #[must_use]
+    pub const fn limited(mut self, limits: ToolLimits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// As a question to a person.
+    #[must_use]
+    pub const fn asking_person(mut self) -> Self {
+        self.asks_person = true;
+        self
+    }
+
     /// The tool as a model sees it.
     pub fn definition(&self) -> ToolDefinition {
         ToolDefinition {
@@ -115,24 +147,25 @@ impl ToolSpec {
         }
     }
 
-    /// Fails when the name is none that models accept, or the description is empty.
+    /// Fails when the name is empty, too long or holds control characters, or the description is empty.
     pub fn check(&self) -> Result<()> {
-        let fits = (1..=64).contains(&self.name.len())
-            && self.name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if !fits {
+        let name = &self.name;
+        if name.trim().is_empty() || name.len() > LONGEST_NAME || name.contains(char::is_control) {
+            let shown: String = name.chars().filter(|char| !char.is_control()).take(64).collect();
             return Err(Error::invalid(format!(
-                "`{}` is no tool name; use 1 to 64 letters, digits, `_` or `-`",
-                self.name
+                "`{shown}` is no tool name; use 1 to {LONGEST_NAME} bytes, best of letters, digits, `_` and `-`"
             ))
-            .with("tool", self.name.clone()));
+            .with("tool", shown));
         }
         if self.description.trim().is_empty() {
             return Err(Error::invalid(format!(
-                "the tool `{}` has no description; a model cannot know when to call it",
-                self.name
+                "the tool `{name}` has no description; a model cannot know when to call it"
             ))
-            .with("tool", self.name.clone()));
+            .with("tool", name.clone()));
         }
         Ok(())
     }
 }
+
+/// The longest name of a tool, in bytes; foreign servers name theirs after paths.
+const LONGEST_NAME: usize = 256;

@@ -21,13 +21,14 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+pub use agentforge_core::http::is_public;
 pub use aws::AwsKeys;
 pub use credential::{Credential, CredentialSource};
 pub use key::ApiKey;
 pub(crate) use line::Line;
 pub(crate) use model::HostedModel;
 pub use profile::{Profile, ProfileRow, StructuredOutput};
-pub use public::{check_public, is_public};
+pub use public::check_public;
 pub use quirks::{
     CallIdRule, MaxTokensField, MessagesPlace, Quirks, ReasoningField, ReasoningReplay, SeedField, ToolSubset,
 };

@@ -1,20 +1,30 @@
 //! HTTP to providers, over reqwest. Opens and loads nothing before the first request, uses no proxy of the environment,
 //! follows no redirect, and keeps addresses and keys out of its errors.
 
+#[cfg(test)]
 mod names;
-mod tls;
 
-use std::{sync::OnceLock, time::Duration};
-
-use agentforge_core::{CallContext, Error, ErrorKind, Result, error::Phase};
-use async_trait::async_trait;
-use futures::StreamExt;
-use reqwest::{
-    Client,
-    header::{HeaderMap, HeaderName, HeaderValue},
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
 
-use crate::transport::{Headers, HttpReply, HttpRequest, Transport};
+use agentforge_core::{
+    CallContext, Error, ErrorKind, Result,
+    error::Phase,
+    http::{
+        EgressPolicy, Refusal,
+        shared::{
+            CheckedNames, SystemResolver, Trust, USER_AGENT, cause_of, header_map, headers_of, is_garbage,
+            root_cause, tls_config,
+        },
+    },
+};
+use async_trait::async_trait;
+use futures::StreamExt;
+use reqwest::Client;
+
+use crate::transport::{HttpReply, HttpRequest, Transport};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -67,24 +77,24 @@ impl HttpTransport {
 
     fn client(&self, url: &str) -> Result<&Client> {
         let (slot, trust) = if url.starts_with("http://") {
-            (&self.plain, tls::Trust::Nobody)
+            (&self.plain, Trust::Nobody)
         } else {
-            (&self.secure, tls::Trust::Platform)
+            (&self.secure, Trust::Platform)
         };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
         let builder = Client::builder();
         let builder = if self.http2 { builder.http2_prior_knowledge() } else { builder };
-        let builder = if self.public { builder.dns_resolver(names::PublicNames) } else { builder };
+        let builder = if self.public { builder.dns_resolver(public_names()) } else { builder };
         let client = builder
-            .tls_backend_preconfigured(tls::config(trust)?)
+            .tls_backend_preconfigured(tls_config(trust)?)
             .connect_timeout(self.connect)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .referer(false)
             .retry(reqwest::retry::never())
-            .user_agent(concat!("agentforge/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .build()
             .map_err(|error| Error::internal("the HTTP client could not be built").caused_by(error))?;
         Ok(slot.get_or_init(|| client))
@@ -107,27 +117,15 @@ impl Transport for HttpTransport {
         let sent = client.post(&request.url).headers(headers).body(request.body).send().await;
         let reply = sent.map_err(|error| not_sent(error, &host))?;
         let status = reply.status().as_u16();
-        let headers: Headers = reply
-            .headers()
-            .iter()
-            .map(|(name, value)| (name.as_str(), String::from_utf8_lossy(value.as_bytes())))
-            .collect();
+        let headers = headers_of(reply.headers());
         let body = reply.bytes_stream().map(move |piece| piece.map_err(|error| broken(error, &host)));
         Ok(HttpReply { status, headers, body: body.boxed() })
     }
 }
 
-fn header_map(headers: &Headers) -> Result<HeaderMap> {
-    let mut map = HeaderMap::new();
-    for (name, value) in headers.iter() {
-        let wrong =
-            || Error::invalid(format!("the header `{name}` has a name or a value that HTTP cannot carry"));
-        let mut value = HeaderValue::from_str(value).map_err(|_| wrong())?;
-        // Every value of ours may be a key; marked so, no log of the client shows it.
-        value.set_sensitive(true);
-        map.append(HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong())?, value);
-    }
-    Ok(map)
+/// Names that may only mean addresses of the open internet.
+fn public_names() -> CheckedNames {
+    CheckedNames::new(Arc::new(EgressPolicy::default()), Arc::new(SystemResolver))
 }
 
 /// The host and port of an address, for messages.
@@ -140,6 +138,9 @@ fn host_of(url: &str) -> &str {
 /// A request that got no head of a reply.
 fn not_sent(error: reqwest::Error, host: &str) -> Error {
     let error = error.without_url();
+    if let Some(refusal) = cause_of::<Refusal>(&error) {
+        return Error::from(refusal.clone()).in_phase(Phase::BeforeSend);
+    }
     let (kind, phase, text) = if error.is_builder() {
         (
             ErrorKind::InvalidInput,
@@ -164,26 +165,4 @@ fn broken(error: reqwest::Error, host: &str) -> Error {
     let why = root_cause(&error);
     let kind = if is_garbage(&error) { ErrorKind::Decode } else { ErrorKind::Transport };
     Error::new(kind, format!("{host} broke off its answer: {why}")).caused_by(error)
-}
-
-/// Whether the bytes themselves are wrong, such as a broken compression, rather than the connection.
-fn is_garbage(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&dyn std::error::Error> = Some(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && matches!(error.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::InvalidInput)
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
-}
-
-fn root_cause(error: &reqwest::Error) -> String {
-    let mut deepest: &dyn std::error::Error = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
-    }
-    deepest.to_string()
 }

@@ -6,7 +6,6 @@ use agentforge_core::{
     context::CallContext,
     error::{Error, ErrorKind, Result},
     id::RunId,
-    message::ToolResult,
     record::{RunRecord, RunState},
     security::{AuthorizerExt, Permission},
     store::{Change, ChangeSet, Stored},
@@ -16,6 +15,7 @@ use futures::{FutureExt, StreamExt, future::BoxFuture, stream::FuturesUnordered}
 use super::{
     Processes, RunStatus,
     batch::Batch,
+    effect::Called,
     fold::{Folded, fold, started},
     lease::{Held, LEASE},
     parts::owned_by,
@@ -53,7 +53,7 @@ pub(super) enum Happened {
     /// Half of the lease is over.
     RenewalDue,
     /// A call has come back.
-    Called(TaskKey, Result<ToolResult>),
+    Called(TaskKey, Result<Called>),
 }
 
 pub(super) type InFlight = FuturesUnordered<BoxFuture<'static, Happened>>;

@@ -5,7 +5,8 @@ use agentforge_core::{
     event::kind,
     json::check_storable,
     message::{Outcome, ToolCall, ToolResult, Trust},
-    store::Change,
+    record::ToolExecutionRecord,
+    store::{Change, Expect},
     tool::Preparation,
 };
 use futures::{FutureExt, future::BoxFuture};
@@ -19,6 +20,12 @@ use super::{
     task::{Stage, Task, TaskKey},
 };
 use crate::engine::{Answer, EffectResult, InDoubt, Place, ToolEffect};
+
+/// A call that was made, with the record of it.
+pub(super) struct Called {
+    pub(super) result: ToolResult,
+    pub(super) execution: Box<ToolExecutionRecord>,
+}
 
 impl Drive<'_> {
     /// Takes a call as far as it goes: ready to start, waiting for people, or answered without being made.
@@ -105,9 +112,11 @@ impl Drive<'_> {
         let effect_key = self.effect_key(key.0)?;
         let acting = acting.with_idempotency_key(effect_key.clone());
         let tools = self.processes.parts.tools.clone();
+        let run = self.record.id;
         Ok(async move {
+            let execution = prepared.begun(&acting, Some(run), effect_key.clone());
             let limited = timeout.map_or_else(|| acting.clone(), |timeout| acting.with_timeout(timeout));
-            let mut result = tools.call(&limited, prepared, effect_key).await;
+            let mut result = tools.call(&limited, prepared.clone(), effect_key).await;
             // The node's own limit is the tool's failure; the caller's deadline is the caller's.
             if let (Err(error), Some(timeout)) = (&result, timeout)
                 && error.kind() == ErrorKind::Timeout
@@ -116,15 +125,21 @@ impl Drive<'_> {
                 let text = format!("the call did not end within {} ms", timeout.as_millis());
                 result = Ok(ToolResult::notice("", Outcome::Error, text));
             }
-            Happened::Called(key, result)
+            let called = result.map(|result| {
+                let execution = Box::new(execution.finished(&acting, &prepared, result.outcome));
+                Called { result, execution }
+            });
+            Happened::Called(key, called)
         }
         .boxed())
     }
 
     /// Takes what came of a call.
-    pub(super) async fn called(&mut self, key: TaskKey, result: Result<ToolResult>) -> Result<()> {
+    pub(super) async fn called(&mut self, key: TaskKey, called: Result<Called>) -> Result<()> {
         let node = self.compiled.node(key.0.node)?.id.clone();
-        let result = result?;
+        let Called { result, execution } = called?;
+        // In the change set of the answer's row. Its id is made of its key, so that writing it cannot fail alone.
+        self.batch.changes.push(Change::put(&*execution, Expect::Anything)?);
         if let Some(blob) = &result.spilled {
             self.batch.changes.push(Change::RetainBlob(blob.clone()));
         }

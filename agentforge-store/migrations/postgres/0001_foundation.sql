@@ -830,6 +830,7 @@ CREATE TABLE "tools" (
     "updated_at" bigint NOT NULL,
     "deleted_at" bigint,
     "name" text COLLATE "C",
+    "kind" text COLLATE "C",
     "enabled" bigint,
     "owner" uuid,
     "team" uuid,
@@ -842,7 +843,30 @@ CREATE INDEX "tools_deleted_at_index" ON "tools" ("tenant", "deleted_at" NULLS F
 ALTER TABLE "tools" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "tools" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "tools" USING (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered)) WITH CHECK (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered));
-CREATE VIEW "report_tools" WITH (security_barrier) AS SELECT id, version, timestamptz 'epoch' + created_at * interval '1 microsecond' AS created_at, timestamptz 'epoch' + updated_at * interval '1 microsecond' AS updated_at, timestamptz 'epoch' + deleted_at * interval '1 microsecond' AS deleted_at, "name", "enabled" <> 0 AS "enabled", "owner", "team", "project", body FROM "tools" WHERE tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered);
+CREATE VIEW "report_tools" WITH (security_barrier) AS SELECT id, version, timestamptz 'epoch' + created_at * interval '1 microsecond' AS created_at, timestamptz 'epoch' + updated_at * interval '1 microsecond' AS updated_at, timestamptz 'epoch' + deleted_at * interval '1 microsecond' AS deleted_at, "name", "kind", "enabled" <> 0 AS "enabled", "owner", "team", "project", body FROM "tools" WHERE tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered);
+
+CREATE TABLE "tool_versions" (
+    "tenant" uuid NOT NULL,
+    "id" uuid NOT NULL,
+    "version" bigint NOT NULL,
+    "created_at" bigint NOT NULL,
+    "updated_at" bigint NOT NULL,
+    "deleted_at" bigint,
+    "tool" uuid,
+    "number" bigint,
+    "hash" text COLLATE "C",
+    "owner" uuid,
+    "body" json NOT NULL,
+    PRIMARY KEY ("tenant", "id"),
+    FOREIGN KEY (tenant, "tool") REFERENCES "tools" (tenant, id) ON DELETE CASCADE
+);
+CREATE UNIQUE INDEX "tool_versions_tool_number_key" ON "tool_versions" ("tenant", "tool" NULLS FIRST, "number" NULLS FIRST) WHERE deleted_at IS NULL;
+CREATE INDEX "tool_versions_tool_id_index" ON "tool_versions" ("tenant", "tool" NULLS FIRST, "id");
+CREATE INDEX "tool_versions_deleted_at_index" ON "tool_versions" ("tenant", "deleted_at" NULLS FIRST) WHERE deleted_at IS NOT NULL;
+ALTER TABLE "tool_versions" ENABLE ROW LEVEL SECURITY;
+ALTER TABLE "tool_versions" FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant_wall ON "tool_versions" USING (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered)) WITH CHECK (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered));
+CREATE VIEW "report_tool_versions" WITH (security_barrier) AS SELECT id, version, timestamptz 'epoch' + created_at * interval '1 microsecond' AS created_at, timestamptz 'epoch' + updated_at * interval '1 microsecond' AS updated_at, timestamptz 'epoch' + deleted_at * interval '1 microsecond' AS deleted_at, "tool", "number", "hash", "owner", body FROM "tool_versions" WHERE tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered);
 
 CREATE TABLE "tool_executions" (
     "tenant" uuid NOT NULL,
@@ -852,6 +876,7 @@ CREATE TABLE "tool_executions" (
     "updated_at" bigint NOT NULL,
     "deleted_at" bigint,
     "tool" text COLLATE "C",
+    "key" text COLLATE "C",
     "run" uuid,
     "outcome" text COLLATE "C",
     "started_at" bigint,
@@ -859,11 +884,12 @@ CREATE TABLE "tool_executions" (
     "body" json NOT NULL,
     PRIMARY KEY ("tenant", "id")
 );
+CREATE UNIQUE INDEX "tool_executions_tool_key_key" ON "tool_executions" ("tenant", "tool" NULLS FIRST, "key" NULLS FIRST);
 CREATE INDEX "tool_executions_tool_started_at_id_index" ON "tool_executions" ("tenant", "tool" NULLS FIRST, "started_at" NULLS FIRST, "id");
 ALTER TABLE "tool_executions" ENABLE ROW LEVEL SECURITY;
 ALTER TABLE "tool_executions" FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant_wall ON "tool_executions" USING (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered)) WITH CHECK (tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered));
-CREATE VIEW "report_tool_executions" WITH (security_barrier) AS SELECT id, version, timestamptz 'epoch' + created_at * interval '1 microsecond' AS created_at, timestamptz 'epoch' + updated_at * interval '1 microsecond' AS updated_at, "tool", "run", "outcome", timestamptz 'epoch' + "started_at" * interval '1 microsecond' AS "started_at", "owner", body FROM "tool_executions" WHERE tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered);
+CREATE VIEW "report_tool_executions" WITH (security_barrier) AS SELECT id, version, timestamptz 'epoch' + created_at * interval '1 microsecond' AS created_at, timestamptz 'epoch' + updated_at * interval '1 microsecond' AS updated_at, "tool", "key", "run", "outcome", timestamptz 'epoch' + "started_at" * interval '1 microsecond' AS "started_at", "owner", body FROM "tool_executions" WHERE tenant = (SELECT NULLIF(current_setting('agentforge.tenant', true), '')::uuid AS entered);
 
 CREATE TABLE "triggers" (
     "tenant" uuid NOT NULL,

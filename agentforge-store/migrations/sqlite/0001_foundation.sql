@@ -684,6 +684,7 @@ CREATE TABLE "tools" (
     "updated_at" INTEGER NOT NULL,
     "deleted_at" INTEGER,
     "name" TEXT,
+    "kind" TEXT,
     "enabled" INTEGER,
     "owner" BLOB,
     "team" BLOB,
@@ -693,7 +694,27 @@ CREATE TABLE "tools" (
 ) STRICT;
 CREATE UNIQUE INDEX "tools_name_key" ON "tools" ("tenant", "name") WHERE deleted_at IS NULL;
 CREATE INDEX "tools_deleted_at_index" ON "tools" ("tenant", "deleted_at") WHERE deleted_at IS NOT NULL;
-CREATE VIEW "report_tools" AS SELECT CASE WHEN tenant IS NOT NULL THEN lower(substr(hex(tenant), 1, 8) || '-' || substr(hex(tenant), 9, 4) || '-' || substr(hex(tenant), 13, 4) || '-' || substr(hex(tenant), 17, 4) || '-' || substr(hex(tenant), 21, 12)) END AS tenant, CASE WHEN id IS NOT NULL THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21, 12)) END AS id, version, strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000000.0, 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', deleted_at / 1000000.0, 'unixepoch') AS deleted_at, "name", "enabled", CASE WHEN "owner" IS NOT NULL THEN lower(substr(hex("owner"), 1, 8) || '-' || substr(hex("owner"), 9, 4) || '-' || substr(hex("owner"), 13, 4) || '-' || substr(hex("owner"), 17, 4) || '-' || substr(hex("owner"), 21, 12)) END AS "owner", CASE WHEN "team" IS NOT NULL THEN lower(substr(hex("team"), 1, 8) || '-' || substr(hex("team"), 9, 4) || '-' || substr(hex("team"), 13, 4) || '-' || substr(hex("team"), 17, 4) || '-' || substr(hex("team"), 21, 12)) END AS "team", CASE WHEN "project" IS NOT NULL THEN lower(substr(hex("project"), 1, 8) || '-' || substr(hex("project"), 9, 4) || '-' || substr(hex("project"), 13, 4) || '-' || substr(hex("project"), 17, 4) || '-' || substr(hex("project"), 21, 12)) END AS "project", body FROM "tools";
+CREATE VIEW "report_tools" AS SELECT CASE WHEN tenant IS NOT NULL THEN lower(substr(hex(tenant), 1, 8) || '-' || substr(hex(tenant), 9, 4) || '-' || substr(hex(tenant), 13, 4) || '-' || substr(hex(tenant), 17, 4) || '-' || substr(hex(tenant), 21, 12)) END AS tenant, CASE WHEN id IS NOT NULL THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21, 12)) END AS id, version, strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000000.0, 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', deleted_at / 1000000.0, 'unixepoch') AS deleted_at, "name", "kind", "enabled", CASE WHEN "owner" IS NOT NULL THEN lower(substr(hex("owner"), 1, 8) || '-' || substr(hex("owner"), 9, 4) || '-' || substr(hex("owner"), 13, 4) || '-' || substr(hex("owner"), 17, 4) || '-' || substr(hex("owner"), 21, 12)) END AS "owner", CASE WHEN "team" IS NOT NULL THEN lower(substr(hex("team"), 1, 8) || '-' || substr(hex("team"), 9, 4) || '-' || substr(hex("team"), 13, 4) || '-' || substr(hex("team"), 17, 4) || '-' || substr(hex("team"), 21, 12)) END AS "team", CASE WHEN "project" IS NOT NULL THEN lower(substr(hex("project"), 1, 8) || '-' || substr(hex("project"), 9, 4) || '-' || substr(hex("project"), 13, 4) || '-' || substr(hex("project"), 17, 4) || '-' || substr(hex("project"), 21, 12)) END AS "project", body FROM "tools";
+
+CREATE TABLE "tool_versions" (
+    "tenant" BLOB NOT NULL,
+    "id" BLOB NOT NULL,
+    "version" INTEGER NOT NULL,
+    "created_at" INTEGER NOT NULL,
+    "updated_at" INTEGER NOT NULL,
+    "deleted_at" INTEGER,
+    "tool" BLOB,
+    "number" INTEGER,
+    "hash" TEXT,
+    "owner" BLOB,
+    "body" TEXT NOT NULL,
+    PRIMARY KEY ("tenant", "id"),
+    FOREIGN KEY (tenant, "tool") REFERENCES "tools" (tenant, id) ON DELETE CASCADE
+) STRICT;
+CREATE UNIQUE INDEX "tool_versions_tool_number_key" ON "tool_versions" ("tenant", "tool", "number") WHERE deleted_at IS NULL;
+CREATE INDEX "tool_versions_tool_id_index" ON "tool_versions" ("tenant", "tool", "id");
+CREATE INDEX "tool_versions_deleted_at_index" ON "tool_versions" ("tenant", "deleted_at") WHERE deleted_at IS NOT NULL;
+CREATE VIEW "report_tool_versions" AS SELECT CASE WHEN tenant IS NOT NULL THEN lower(substr(hex(tenant), 1, 8) || '-' || substr(hex(tenant), 9, 4) || '-' || substr(hex(tenant), 13, 4) || '-' || substr(hex(tenant), 17, 4) || '-' || substr(hex(tenant), 21, 12)) END AS tenant, CASE WHEN id IS NOT NULL THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21, 12)) END AS id, version, strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000000.0, 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at, strftime('%Y-%m-%dT%H:%M:%fZ', deleted_at / 1000000.0, 'unixepoch') AS deleted_at, CASE WHEN "tool" IS NOT NULL THEN lower(substr(hex("tool"), 1, 8) || '-' || substr(hex("tool"), 9, 4) || '-' || substr(hex("tool"), 13, 4) || '-' || substr(hex("tool"), 17, 4) || '-' || substr(hex("tool"), 21, 12)) END AS "tool", "number", "hash", CASE WHEN "owner" IS NOT NULL THEN lower(substr(hex("owner"), 1, 8) || '-' || substr(hex("owner"), 9, 4) || '-' || substr(hex("owner"), 13, 4) || '-' || substr(hex("owner"), 17, 4) || '-' || substr(hex("owner"), 21, 12)) END AS "owner", body FROM "tool_versions";
 
 CREATE TABLE "tool_executions" (
     "tenant" BLOB NOT NULL,
@@ -703,6 +724,7 @@ CREATE TABLE "tool_executions" (
     "updated_at" INTEGER NOT NULL,
     "deleted_at" INTEGER,
     "tool" TEXT,
+    "key" TEXT,
     "run" BLOB,
     "outcome" TEXT,
     "started_at" INTEGER,
@@ -710,8 +732,9 @@ CREATE TABLE "tool_executions" (
     "body" TEXT NOT NULL,
     PRIMARY KEY ("tenant", "id")
 ) STRICT;
+CREATE UNIQUE INDEX "tool_executions_tool_key_key" ON "tool_executions" ("tenant", "tool", "key");
 CREATE INDEX "tool_executions_tool_started_at_id_index" ON "tool_executions" ("tenant", "tool", "started_at", "id");
-CREATE VIEW "report_tool_executions" AS SELECT CASE WHEN tenant IS NOT NULL THEN lower(substr(hex(tenant), 1, 8) || '-' || substr(hex(tenant), 9, 4) || '-' || substr(hex(tenant), 13, 4) || '-' || substr(hex(tenant), 17, 4) || '-' || substr(hex(tenant), 21, 12)) END AS tenant, CASE WHEN id IS NOT NULL THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21, 12)) END AS id, version, strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000000.0, 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at, "tool", CASE WHEN "run" IS NOT NULL THEN lower(substr(hex("run"), 1, 8) || '-' || substr(hex("run"), 9, 4) || '-' || substr(hex("run"), 13, 4) || '-' || substr(hex("run"), 17, 4) || '-' || substr(hex("run"), 21, 12)) END AS "run", "outcome", strftime('%Y-%m-%dT%H:%M:%fZ', "started_at" / 1000000.0, 'unixepoch') AS "started_at", CASE WHEN "owner" IS NOT NULL THEN lower(substr(hex("owner"), 1, 8) || '-' || substr(hex("owner"), 9, 4) || '-' || substr(hex("owner"), 13, 4) || '-' || substr(hex("owner"), 17, 4) || '-' || substr(hex("owner"), 21, 12)) END AS "owner", body FROM "tool_executions";
+CREATE VIEW "report_tool_executions" AS SELECT CASE WHEN tenant IS NOT NULL THEN lower(substr(hex(tenant), 1, 8) || '-' || substr(hex(tenant), 9, 4) || '-' || substr(hex(tenant), 13, 4) || '-' || substr(hex(tenant), 17, 4) || '-' || substr(hex(tenant), 21, 12)) END AS tenant, CASE WHEN id IS NOT NULL THEN lower(substr(hex(id), 1, 8) || '-' || substr(hex(id), 9, 4) || '-' || substr(hex(id), 13, 4) || '-' || substr(hex(id), 17, 4) || '-' || substr(hex(id), 21, 12)) END AS id, version, strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000000.0, 'unixepoch') AS created_at, strftime('%Y-%m-%dT%H:%M:%fZ', updated_at / 1000000.0, 'unixepoch') AS updated_at, "tool", "key", CASE WHEN "run" IS NOT NULL THEN lower(substr(hex("run"), 1, 8) || '-' || substr(hex("run"), 9, 4) || '-' || substr(hex("run"), 13, 4) || '-' || substr(hex("run"), 17, 4) || '-' || substr(hex("run"), 21, 12)) END AS "run", "outcome", strftime('%Y-%m-%dT%H:%M:%fZ', "started_at" / 1000000.0, 'unixepoch') AS "started_at", CASE WHEN "owner" IS NOT NULL THEN lower(substr(hex("owner"), 1, 8) || '-' || substr(hex("owner"), 9, 4) || '-' || substr(hex("owner"), 13, 4) || '-' || substr(hex("owner"), 17, 4) || '-' || substr(hex("owner"), 21, 12)) END AS "owner", body FROM "tool_executions";
 
 CREATE TABLE "triggers" (
     "tenant" BLOB NOT NULL,

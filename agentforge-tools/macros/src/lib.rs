@@ -1,11 +1,12 @@
 //! The `#[tool]` macro: a function becomes a tool that agents and processes call.
 //!
 //! This crate only reads tokens and writes tokens: `options` reads the attribute, `signature` and `argument` read the
-//! function and teach what cannot be a tool, `expand` writes the code. Users reach it as `agentforge::tool`, whose
+//! function and teach what cannot be a tool, `expand` writes the code, `methods` that of tools over shared state. Users reach it as `agentforge::tool`, whose
 //! documentation stands in `agentforge-tools`.
 
 mod argument;
 mod expand;
+mod methods;
 mod nearest;
 mod options;
 mod signature;
@@ -22,15 +23,20 @@ pub fn tool(attribute: TokenStream, item: TokenStream) -> TokenStream {
 fn expanded(attribute: TokenStream, item: TokenStream) -> syn::Result<TokenStream> {
     let mut options = options::Options::default();
     let parsed = syn::meta::parser(|meta| options.read(&meta)).parse(attribute);
-    let function = signature::function_of(item.into());
-    let (function, options) = match (parsed, function) {
-        (Ok(()), Ok(function)) => (function, options.checked()?),
+    let target = signature::target_of(item.into());
+    let (target, options) = match (parsed, target) {
+        (Ok(()), Ok(target)) => (target, options.checked()?),
         (Err(error), Ok(_)) | (Ok(()), Err(error)) => return Err(error),
         (Err(mut error), Err(more)) => {
             error.combine(more);
             return Err(error);
         }
     };
-    let function = signature::ToolFunction::read(function)?;
-    expand::expand(&options, &function).map(Into::into)
+    let code = match target {
+        signature::Target::Function(function) => {
+            expand::expand(&options, &signature::ToolFunction::read(function)?)
+        }
+        signature::Target::Methods(methods) => methods::expand(options, methods),
+    };
+    code.map(Into::into)
 }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
-use syn::{Error, LitStr, Path, Result, meta::ParseNestedMeta, parse_quote};
+use syn::{Error, LitStr, Path, Result, Token, meta::ParseNestedMeta, parse_quote};
 
 use crate::nearest;
 
@@ -85,6 +85,17 @@ impl Options {
             ));
         }
         Ok(self)
+    }
+
+    /// The path of the facade, for a block of methods, which takes no other option.
+    pub(crate) fn of_a_block(&self, at: Token![impl]) -> Result<Path> {
+        let Self { name, version, effects, idempotent, open_world, untrusted, permissions, root: _ } = self;
+        let says_more = name.is_some() || version.is_some() || *idempotent || *open_world || *untrusted;
+        if !says_more && effects.is_empty() && permissions.is_empty() {
+            return Ok(self.root());
+        }
+        let message = "an `impl` block takes the option `crate` only; the others stand at each method";
+        Err(Error::new(at.span, message))
     }
 
     /// The path of the facade, or of what stands in for it.

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use syn::{
-    Attribute, Error, FnArg, Item, ItemFn, Pat, PatType, Result, Signature, Type, Visibility,
+    Attribute, Error, FnArg, Item, ItemFn, ItemImpl, Pat, PatType, Result, Signature, Type, Visibility,
     punctuated::Punctuated,
 };
 
@@ -30,19 +30,50 @@ pub(crate) struct ToolFunction {
     pub(crate) run: ItemFn,
 }
 
-/// The function under the attribute.
-pub(crate) fn function_of(item: TokenStream) -> Result<ItemFn> {
-    let message = "`#[tool]` makes a tool of a function: put it on a `fn` or an `async fn` with a body";
+/// What stands under the attribute.
+pub(crate) enum Target {
+    /// One tool.
+    Function(ItemFn),
+    /// A tool for each marked method.
+    Methods(ItemImpl),
+}
+
+pub(crate) fn target_of(item: TokenStream) -> Result<Target> {
+    let message = "`#[tool]` makes a tool of a function: put it on a `fn` or an `async fn` with a body, or on an `impl` \
+                   block whose methods are tools";
     match syn::parse2::<Item>(item.clone()) {
-        Ok(Item::Fn(function)) => Ok(function),
+        Ok(Item::Fn(function)) => Ok(Target::Function(function)),
+        Ok(Item::Impl(methods)) => Ok(Target::Methods(methods)),
         Ok(other) => Err(Error::new_spanned(other, message)),
         // A method parses as a function only.
-        Err(error) => syn::parse2::<ItemFn>(item).map_err(|_| error),
+        Err(error) => syn::parse2::<ItemFn>(item).map(Target::Function).map_err(|_| error),
     }
 }
 
 impl ToolFunction {
+    /// A free function: the tool's struct has its name.
     pub(crate) fn read(function: ItemFn) -> Result<Self> {
+        let mut faults = Faults::default();
+        let name = function.sig.ident.clone();
+        if let Some(receiver) = function.sig.receiver() {
+            faults.add(Error::new_spanned(
+                receiver,
+                "a tool that is a method needs to know its type: put `#[tool]` on the `impl` block as well",
+            ));
+        }
+        for input in typed(&function.sig.inputs) {
+            if matches!(&*input.pat, Pat::Ident(plain) if plain.ident == name) {
+                faults.add(own_name(&name, &input.pat));
+            }
+        }
+        let read = Self::signature(&function);
+        faults.note(read.as_ref().map(drop).map_err(Clone::clone));
+        faults.into_result()?;
+        read.map(|read| Self { run: bare(function), ..read })
+    }
+
+    /// The part that free functions and methods share; `run` is the function as written.
+    pub(crate) fn signature(function: &ItemFn) -> Result<Self> {
         let mut faults = Faults::default();
         let name = function.sig.ident.clone();
         faults.note(refuse_shape(&function.sig));
@@ -55,7 +86,6 @@ impl ToolFunction {
         for (place, input) in typed(&function.sig.inputs).enumerate() {
             match context_of(&input.ty) {
                 ContextArgument::None => match Argument::read(input) {
-                    Ok(argument) if argument.name == name => faults.add(own_name(&argument.name)),
                     Ok(argument) => arguments.push(argument),
                     Err(error) => faults.add(error),
                 },
@@ -73,7 +103,7 @@ impl ToolFunction {
             arguments,
             conditions: function.attrs.iter().filter(is("cfg")).cloned().collect(),
             documentation: function.attrs.iter().filter(is("doc")).cloned().collect(),
-            run: bare(function),
+            run: function.clone(),
         })
     }
 }
@@ -86,13 +116,6 @@ fn typed(inputs: &Punctuated<FnArg, syn::Token![,]>) -> impl Iterator<Item = &Pa
 }
 
 fn refuse_shape(signature: &Signature) -> Result<()> {
-    if let Some(receiver) = signature.receiver() {
-        return Err(Error::new_spanned(
-            receiver,
-            "a tool is a free function for now: keep shared state in a struct of your own and implement `Tool` for it, \
-             or capture it with `FunctionTool::new`",
-        ));
-    }
     if !signature.generics.params.is_empty() || signature.generics.where_clause.is_some() {
         return Err(Error::new_spanned(
             &signature.generics,
@@ -112,8 +135,8 @@ fn refuse_shape(signature: &Signature) -> Result<()> {
 }
 
 /// The tool is a unit struct, and a pattern of its name would be read as that.
-fn own_name(name: &Ident) -> Error {
-    Error::new(name.span(), format!("`{name}` is the tool's own name; call the argument otherwise"))
+fn own_name(name: &Ident, pattern: &Pat) -> Error {
+    Error::new_spanned(pattern, format!("`{name}` is the tool's own name; call the argument otherwise"))
 }
 
 fn context_of(kind: &Type) -> ContextArgument {
@@ -135,7 +158,13 @@ fn context_of(kind: &Type) -> ContextArgument {
 fn bare(mut function: ItemFn) -> ItemFn {
     function.attrs.retain(|attribute| !attribute.path().is_ident("doc") && !attribute.path().is_ident("cfg"));
     function.sig.ident = Ident::new("run", function.sig.ident.span());
-    for input in &mut function.sig.inputs {
+    clear(&mut function.sig);
+    function
+}
+
+/// Takes the attributes off the arguments.
+pub(crate) fn clear(signature: &mut Signature) {
+    for input in &mut signature.inputs {
         if let FnArg::Typed(typed) = input {
             typed.attrs.clear();
             if let Pat::Ident(plain) = &mut *typed.pat {
@@ -143,28 +172,27 @@ fn bare(mut function: ItemFn) -> ItemFn {
             }
         }
     }
-    function
 }
 
 /// All faults of one function, so that its author sees them at once.
 #[derive(Default)]
-struct Faults(Option<Error>);
+pub(crate) struct Faults(Option<Error>);
 
 impl Faults {
-    fn add(&mut self, error: Error) {
+    pub(crate) fn add(&mut self, error: Error) {
         match &mut self.0 {
             Some(present) => present.combine(error),
             None => self.0 = Some(error),
         }
     }
 
-    fn note(&mut self, result: Result<()>) {
+    pub(crate) fn note(&mut self, result: Result<()>) {
         if let Err(error) = result {
             self.add(error);
         }
     }
 
-    fn into_result(self) -> Result<()> {
+    pub(crate) fn into_result(self) -> Result<()> {
         self.0.map_or(Ok(()), Err)
     }
 }

@@ -174,6 +174,6 @@ mod tests {
         let model = sources.for_strangers().connect(&host, "model-1", None).unwrap();
         let request = ChatRequest::new([Message::user("Hi")]).into();
         let error = model.generate(request, &fixed_context()).await.err().unwrap();
-        assert!(error.message().contains("private network"), "{error}");
+        assert!(error.message().contains("this machine"), "{error}");
     }
 }

@@ -43,3 +43,5 @@ mod settings;
 #[cfg(feature = "otlp")]
 mod telemetry;
 mod tenants;
+mod tool_calls;
+mod tools;

@@ -417,7 +417,8 @@ async fn records_of_one_tenant_are_not_there_for_another_even_under_the_same_id(
             name: "mail".to_owned(),
             description: None,
             enabled: true,
-            settings: json!({}),
+            kind: "rest".to_owned(),
+            current: 1,
             ownership: agentforge::record::Ownership { team, ..agentforge::record::Ownership::default() },
         };
         let finance =

@@ -12,6 +12,7 @@ mod results;
 mod sample;
 mod store;
 mod table;
+mod tools;
 mod weight;
 
 use crate::bench::areas::{AREAS, Area};
@@ -26,6 +27,8 @@ const WEIGHT: &str = "weight";
 const STORE: &str = "store";
 /// The area whose peers are Rust libraries and a bare client.
 const MODELS: &str = "models";
+/// The area whose peer is the tool itself.
+const TOOLS: &str = "tools";
 
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
@@ -44,6 +47,9 @@ pub(crate) fn run(workspace: &Workspace, arguments: &[String]) -> Result<bool, S
     }
     if options.area == MODELS || options.area.is_empty() && options.only.is_empty() {
         models::run(workspace, &options.only)?;
+    }
+    if options.area == TOOLS || options.area.is_empty() && options.only.is_empty() {
+        tools::AREA.run(workspace, &[], &options.only)?;
     }
     for area in AREAS.iter().filter(|area| options.area.is_empty() || area.name == options.area) {
         measure(workspace, area, &options)?;
@@ -101,12 +107,12 @@ impl Options {
                         .filter(|count| *count > 0)
                         .ok_or_else(|| format!("--repeats {count}: give a number from 1 on"))?;
                 }
-                own @ (WEIGHT | STORE | MODELS) => own.clone_into(&mut options.area),
+                own @ (WEIGHT | STORE | MODELS | TOOLS) => own.clone_into(&mut options.area),
                 area if AREAS.iter().any(|known| known.name == area) => area.clone_into(&mut options.area),
                 other => {
                     let known = AREAS.iter().map(|area| area.name).collect::<Vec<_>>().join(", ");
                     return Err(format!(
-                        "no area or option `{other}`; areas: {known}, {MODELS}, {STORE}, {WEIGHT}; options: --repeats N, --only NAME"
+                        "no area or option `{other}`; areas: {known}, {MODELS}, {STORE}, {TOOLS}, {WEIGHT}; options: --repeats N, --only NAME"
                     ));
                 }
             }

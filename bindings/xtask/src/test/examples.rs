@@ -18,6 +18,7 @@ const RUNS: &[(&str, &[&[&str]])] = &[
     // Fresh, then again on the same data (it continues where it stood), then anew.
     ("quickstart", &[&["--data", "{data}"], &["--data", "{data}"], &["--data", "{data}", "--fresh"]]),
     ("multitenant", &[&["--data", "{data}"]]),
+    ("check_args", &[&["agentforge-core/examples/cases.jsonl"]]),
     ("crash", &[&["{data}/forge.db", "--kills", "3"]]),
     // What would run, then that it runs, then that nothing is left to do.
     (

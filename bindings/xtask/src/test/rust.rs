@@ -13,8 +13,17 @@ pub(crate) fn tests(workspace: &Workspace) -> Result<Outcome, String> {
         let streamed = workspace.cargo(run).stream()?;
         return Ok(Outcome::tested(streamed.ok, counts::nextest(&streamed.text)));
     }
-    // Examples are left out: their step builds and runs them.
-    let run = ["test", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
+    // Some tests start examples, which are built for them only when they are asked for.
+    let run = [
+        "test",
+        "--workspace",
+        "--all-features",
+        "--lib",
+        "--bins",
+        "--tests",
+        "--examples",
+        "--no-fail-fast",
+    ];
     let streamed = workspace.cargo(run).stream()?;
     Ok(Outcome::tested(streamed.ok, counts::libtest(&streamed.text)))
 }

@@ -1,61 +1,11 @@
-//! JSON Schema: made from Rust types, compiled once, and checked with the path of every fault.
-//!
-//! A schema never fetches anything: a remote `$ref` is refused when the schema is compiled.
+//! A schema compiled for many checks.
 
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::{MAX_VIOLATIONS, Schema, Violation, violation};
 use crate::error::{Error, Result};
-
-/// A JSON Schema document, dialect 2020-12.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Schema(Value);
-
-impl Schema {
-    /// The schema of a Rust type.
-    pub fn of<T: schemars::JsonSchema>() -> Self {
-        let mut settings = schemars::generate::SchemaSettings::draft2020_12();
-        settings.inline_subschemas = true;
-        let mut schema = settings.into_generator().into_root_schema_for::<T>();
-        schema.remove("$schema");
-        schema.remove("title");
-        Self(schema.to_value())
-    }
-
-    /// A schema that was written by hand. It is checked when it is compiled.
-    pub const fn from_value(value: Value) -> Self {
-        Self(value)
-    }
-
-    /// Takes any object.
-    pub fn any_object() -> Self {
-        Self(json!({"type": "object"}))
-    }
-
-    /// The document.
-    pub const fn as_value(&self) -> &Value {
-        &self.0
-    }
-}
-
-/// One fault of a value: where, and what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Violation {
-    /// A JSON pointer into the value; empty for the whole.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.path.is_empty() { "/" } else { &self.path };
-        write!(f, "at {path}: {}", self.message)
-    }
-}
 
 /// A schema compiled for many checks. A cheap clone.
 ///
@@ -74,15 +24,42 @@ impl fmt::Display for Violation {
 #[derive(Clone)]
 pub struct Validator(Arc<jsonschema::Validator>);
 
+/// How often a pattern may backtrack before the value counts as wrong: patterns come from outside, too.
+const MOST_BACKTRACKING: usize = 50_000;
+
+/// How large a compiled pattern may be, in bytes.
+const LARGEST_PATTERN: usize = 1 << 20;
+
 impl Validator {
-    /// Compiles a schema; one that is malformed or reaches outside itself is invalid input.
+    /// Compiles a schema of any dialect that [`Schema::normalised`] reads; one that is malformed or reaches outside itself
+    /// is invalid input, with its `path`.
     pub fn new(schema: &Schema) -> Result<Self> {
+        Self::of_normal(&schema.normalised()?)
+    }
+
+    /// Compiles a schema that is normalised already.
+    pub(crate) fn of_normal(schema: &Schema) -> Result<Self> {
+        let patterns = jsonschema::PatternOptions::fancy_regex()
+            .backtrack_limit(MOST_BACKTRACKING)
+            .size_limit(LARGEST_PATTERN);
         jsonschema::draft202012::options()
             .should_validate_formats(true)
+            .with_pattern_options(patterns)
             .with_retriever(NoRetrieval)
-            .build(&schema.0)
+            .build(schema.as_value())
             .map(|validator| Self(Arc::new(validator)))
-            .map_err(|error| Error::invalid(format!("the JSON Schema is not usable: {error}")))
+            .map_err(|error| {
+                let path = error.instance_path().to_string();
+                let place = if path.is_empty() { String::new() } else { format!(" at {path}") };
+                let text = error.to_string();
+                let why = violation::shorten(&text);
+                Error::invalid(format!("the JSON Schema is not usable{place}: {why}")).with("path", path)
+            })
+    }
+
+    /// Whether a value is valid.
+    pub fn is_valid(&self, value: &Value) -> bool {
+        self.0.is_valid(value)
     }
 
     /// Every fault of a value, at most [`MAX_VIOLATIONS`]; none when it is valid.
@@ -90,14 +67,15 @@ impl Validator {
         if self.0.is_valid(value) {
             return Vec::new();
         }
-        self.0
-            .iter_errors(value)
-            .take(MAX_VIOLATIONS)
-            .map(|error| Violation {
-                path: error.instance_path().to_string(),
-                message: shorten(&error.to_string()).into_owned(),
-            })
-            .collect()
+        let mut found = Vec::new();
+        for error in self.0.iter_errors(value) {
+            violation::collect(&error, &mut found);
+            if found.len() >= MAX_VIOLATIONS {
+                break;
+            }
+        }
+        found.truncate(MAX_VIOLATIONS);
+        found
     }
 
     /// Fails with every fault when the value is not valid; `what` names the value.
@@ -121,21 +99,6 @@ impl fmt::Debug for Validator {
     }
 }
 
-/// How many faults are reported for one value.
-pub const MAX_VIOLATIONS: usize = 32;
-
-/// A fault quotes the offending value, which may be of any size.
-fn shorten(message: &str) -> Cow<'_, str> {
-    const MOST: usize = 300;
-    if message.chars().count() <= MOST {
-        return Cow::Borrowed(message);
-    }
-    let head: String = message.chars().take(MOST * 2 / 3).collect();
-    let skipped = message.chars().count().saturating_sub(MOST / 3);
-    let tail: String = message.chars().skip(skipped).collect();
-    Cow::Owned(format!("{head} … {tail}"))
-}
-
 struct NoRetrieval;
 
 impl jsonschema::Retrieve for NoRetrieval {
@@ -150,6 +113,7 @@ impl jsonschema::Retrieve for NoRetrieval {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn a_remote_reference_is_refused_and_not_fetched() {
@@ -174,6 +138,27 @@ mod tests {
         let schema = Schema::from_value(json!({"type": "integer"}));
         let faults = Validator::new(&schema).unwrap().violations(&json!("ü".repeat(10_000)));
         assert!(faults[0].message.chars().count() < 400);
+    }
+
+    #[test]
+    fn a_fault_in_the_one_branch_that_was_meant_has_its_own_path() {
+        let schema = Schema::from_value(json!({
+            "properties": {"at": {"anyOf": [
+                {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x", "y"]},
+                {"type": "null"},
+            ]}},
+        }));
+        let faults = Validator::new(&schema).unwrap().violations(&json!({"at": {"x": "far"}}));
+        let paths: Vec<_> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert!(paths.contains(&"/at/x") && paths.contains(&"/at"), "{faults:?}");
+        assert!(faults.iter().any(|fault| fault.message.contains("\"y\"")), "{faults:?}");
+    }
+
+    #[test]
+    fn a_pattern_that_backtracks_for_ever_is_a_fault_and_no_hang() {
+        let schema = Schema::from_value(json!({"type": "string", "pattern": "^(?=(a+)+$)(a+)+b$"}));
+        let validator = Validator::new(&schema).unwrap();
+        assert!(!validator.violations(&json!(format!("{}!", "a".repeat(64)))).is_empty());
     }
 
     #[test]

@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use agentforge_core::{Error, ErrorKind, Result};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use rustls_platform_verifier::BuilderVerifierExt;
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// Whose certificates are believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Trust {
+pub enum Trust {
     /// Nobody's: for connections without TLS.
     Nobody,
     /// Those of the operating system.
     Platform,
 }
 
-pub(super) fn config(trust: Trust) -> Result<ClientConfig> {
+/// How a client speaks TLS.
+pub fn tls_config(trust: Trust) -> Result<ClientConfig> {
     let unusable = |error: rustls::Error| {
         Error::new(
             ErrorKind::Transport,
