@@ -168,6 +168,7 @@ impl CheckedUrl {
         self.0.scheme() == "https"
     }
 
+    #[cfg(feature = "http")]
     pub(super) const fn url(&self) -> &Url {
         &self.0
     }
