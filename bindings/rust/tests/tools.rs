@@ -363,3 +363,85 @@ async fn what_a_person_responds_to_a_question_is_its_result() {
     let result = told.iter().flat_map(Message::tool_results).next().unwrap();
     assert_eq!((result.outcome, result.text()), (Outcome::Ok, "blue".to_owned()));
 }
+
+/// Answers every request on a loopback port with `{"ok":true}` and gives the heads of what it was asked.
+#[cfg(feature = "http")]
+fn listener() -> (std::net::SocketAddr, Arc<Mutex<Vec<String>>>) {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let heads = Arc::new(Mutex::new(Vec::new()));
+    let kept = heads.clone();
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(std::result::Result::ok) {
+            let lines =
+                BufReader::new(stream.try_clone().unwrap()).lines().map_while(std::result::Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            kept.lock().unwrap().push(head.join("\n").to_lowercase());
+            let reply = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 11\r\n\
+                         connection: close\r\n\r\n{\"ok\":true}";
+            stream.write_all(reply.as_bytes()).unwrap();
+        }
+    });
+    (address, heads)
+}
+
+#[cfg(feature = "http")]
+#[tokio::test]
+async fn operations_over_http_are_set_up_with_settings_and_send_the_secrets_that_these_name() {
+    use agentforge::{
+        http::{EgressPolicy, GuardedClient, HttpClient, HttpLimits},
+        tools::kind::{OpenApiKind, RestKind},
+    };
+    let policy = EgressPolicy::default().allow_loopback().allow_any_port();
+    let client: Arc<dyn HttpClient> = Arc::new(GuardedClient::new(policy, HttpLimits::default()));
+    let forge = Forge::builder("memory:")
+        .tool_kind(RestKind::new(client.clone()))
+        .tool_kind(OpenApiKind::new(client))
+        .without_worker()
+        .open()
+        .await
+        .unwrap();
+    let (workspace, (address, heads)) = (forge.workspace(), listener());
+    workspace.secrets().put("shop/key", "swordfish").await.unwrap();
+    let operation = json!({
+        "name": "get_order", "description": "One order.", "method": "GET",
+        "base_url": format!("http://{address}"), "path": "/orders/{id}",
+        "parameters": [{"name": "id", "in": "path", "required": true}],
+        "security": [{"key": []}],
+    });
+    let schemes = json!({"key": {"type": "api_key", "in": "header", "name": "x-key"}});
+    let credentials = json!({"key": "secret://shop/key"});
+    let settings = json!({"operation": operation, "schemes": schemes, "credentials": credentials});
+    workspace.tools().add(NewTool::new("order", "rest", settings)).await.unwrap();
+    let document = json!({
+        "openapi": "3.1.0", "info": {"title": "Shop", "version": "1"},
+        "servers": [{"url": format!("http://{address}")}],
+        "paths": {"/stock": {"get": {"operationId": "stock", "summary": "What is there.", "security": [{"key": []}]}}},
+        "components": {"securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "x-key"}}},
+    });
+    let settings = json!({"document": document.to_string(), "credentials": {"key": "secret://shop/key"}});
+    workspace.tools().add(NewTool::new("shop", "openapi", settings)).await.unwrap();
+
+    let order = workspace.tools().test("order", "get_order", json!({"id": "7"})).await.unwrap();
+    let stock = workspace.tools().test("shop", "stock", json!({})).await.unwrap();
+    for result in [&order, &stock] {
+        assert_eq!(
+            (result.outcome, &result.structured),
+            (Outcome::Ok, &Some(json!({"ok": true}))),
+            "{result:?}"
+        );
+    }
+    let heads = heads.lock().unwrap().clone();
+    assert!(heads[0].starts_with("get /orders/7 ") && heads[1].starts_with("get /stock "), "{heads:?}");
+    assert!(heads.iter().all(|head| head.contains("x-key: swordfish")), "{heads:?}");
+
+    let nowhere = json!({"document": document.to_string(), "options": {"select": {"tags": ["none"]}}});
+    let error = workspace.tools().change("shop", nowhere, "").await.unwrap_err();
+    assert!(error.message().contains("no operation"), "{error}");
+    let other = json!({"document": document.to_string(), "credentials": {"key": "swordfish"}});
+    assert_eq!(
+        workspace.tools().change("shop", other, "").await.unwrap_err().kind(),
+        ErrorKind::InvalidInput
+    );
+}
