@@ -13,9 +13,7 @@ use agentforge::{
     security::{Authorizer, Decision, Permission, Resource},
     serde_json::{Value, json},
     store::{CollectionSpec, Filter},
-    tool::{
-        Annotations, FunctionTool, Preparation, Registry, Runtime, Tool, ToolInput, ToolOutput, ToolSpec,
-    },
+    tool::{Annotations, Preparation, Registry, Runtime, Tool, ToolInput, ToolOutput, ToolSpec},
     tools::openapi::{Import, ImportOptions},
 };
 use agentforge_benches::{
@@ -82,15 +80,11 @@ impl Authorizer for Everybody {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Failure> {
     let _pinned = Pinned::to_one_core();
-    let forge = Forge::builder("memory:")
-        .without_worker()
-        .tool(FunctionTool::new("nothing", "Does nothing.", |_, _: Value| async { Ok::<_, String>("done") }))
-        .open()
-        .await?;
+    let forge = Forge::builder("memory:").without_worker().tool(Nothing::named("nothing")).open().await?;
     let workspace = forge.workspace();
     dispatch(workspace.context()).await?;
     recorded(&workspace).await?;
-    many(workspace.context()).await?;
+    many().await?;
     document()?;
     guard()?;
     forge.close().await?;
@@ -166,16 +160,16 @@ async fn recorded(workspace: &agentforge::Workspace) -> Result<(), Failure> {
     let turns = std::sync::atomic::AtomicU32::new(0);
     let ours = each(200, async |_| {
         let key = turns.fetch_add(1, std::sync::atomic::Ordering::Relaxed).to_string();
-        let result = workspace.tools().call("nothing", json!({}), &key).await?;
+        let result = workspace.tools().call("nothing", arguments(), &key).await?;
         if result.outcome == Outcome::Ok { Ok(()) } else { Err(result.text().into()) }
     })
     .await?;
-    let again = each(200, async |_| Ok(workspace.tools().call("nothing", json!({}), "0").await?)).await?;
+    let again = each(200, async |_| Ok(workspace.tools().call("nothing", arguments(), "0").await?)).await?;
     print(NAME, "the same key again", ours, again, None);
     Ok(())
 }
 
-async fn many(cx: &CallContext) -> Result<(), Failure> {
+async fn many() -> Result<(), Failure> {
     const NAME: &str = "what a model is told of 8 tools out of 1,000";
     if !wanted(NAME) {
         return Ok(());
@@ -199,7 +193,6 @@ async fn many(cx: &CallContext) -> Result<(), Failure> {
         bound: Some(Bound::AtMost(1.25)),
     }
     .print();
-    let _ = cx;
     Ok(())
 }
 
