@@ -17,6 +17,7 @@ mod knowledge_tool;
 #[cfg(feature = "mcp")]
 mod mcp;
 mod openapi;
+mod peers;
 mod ranking;
 mod rest;
 mod support;

@@ -20,7 +20,7 @@ use agentforge_core::{
     model::{ChatModel, ChatModelExt, Price},
     record::{EnabledModelRecord, ModelProviderRecord, SettingRecord},
     security::Permission,
-    store::{AuditDraft, Change, ChangeSet, Expect, Filter, MAX_PAGE, Query, Record, Stored},
+    store::{AuditDraft, Change, ChangeSet, Expect, Filter, Query, Record, Stored},
 };
 use agentforge_llm::{ApiKey, AwsKeys, Credential, Host};
 use serde_json::{Value, json};
@@ -181,7 +181,7 @@ impl WorkspaceProviders<'_> {
     /// All providers by name. Their records name the secret of a key and never hold it.
     pub async fn list(&self) -> Result<Vec<ModelProviderRecord>> {
         self.0.require(Permission::IntegrationsRead).await?;
-        self.every(Query::new(Filter::True).ascending("name")).await
+        self.0.records().every(Query::new(Filter::True).ascending("name")).await
     }
 
     /// The provider of a name.
@@ -214,7 +214,10 @@ impl WorkspaceProviders<'_> {
     /// The models of a provider that were ever enabled, by name.
     pub async fn models(&self, provider: &str) -> Result<Vec<EnabledModelRecord>> {
         let provider = self.stored(provider).await?.value;
-        self.every(Query::new(Filter::eq("provider", provider.id.as_uuid())).ascending("model")).await
+        self.0
+            .records()
+            .every(Query::new(Filter::eq("provider", provider.id.as_uuid())).ascending("model"))
+            .await
     }
 
     /// The model of a name such as `work:gpt-5-mini`, retried before its first event.
@@ -291,7 +294,8 @@ impl WorkspaceProviders<'_> {
 
     async fn model_to_test(&self, provider: &ModelProviderRecord, host: &Host) -> Result<Option<String>> {
         let enabled = Filter::eq("provider", provider.id.as_uuid()).and(Filter::eq("enabled", true));
-        let enabled: Vec<EnabledModelRecord> = self.every(Query::new(enabled).ascending("model")).await?;
+        let enabled: Vec<EnabledModelRecord> =
+            self.0.records().every(Query::new(enabled).ascending("model")).await?;
         let default = self.stored_default(DEFAULT).await?.filter(|default| default.provider == provider.id);
         let default = default.filter(|default| enabled.iter().any(|enabled| enabled.model == default.model));
         let first = || enabled.into_iter().next().map(|enabled| enabled.model);
@@ -345,16 +349,6 @@ impl WorkspaceProviders<'_> {
     async fn known_model(&self, provider: &str, model: &str) -> Result<Stored<EnabledModelRecord>> {
         let found = self.stored(provider).await?.value;
         self.stored_model(&found, model.trim()).await?.ok_or_else(|| not_enabled(provider, model))
-    }
-
-    async fn every<T: agentforge_core::record::Governed>(&self, query: Query) -> Result<Vec<T>> {
-        let (mut query, mut all) = (query.limit(MAX_PAGE), Vec::new());
-        loop {
-            let page = self.0.records::<T>().list(&query).await?;
-            all.extend(page.records.into_iter().map(|stored| stored.value));
-            let Some(next) = page.next else { return Ok(all) };
-            query = query.after(next);
-        }
     }
 
     fn told(&self, set: ChangeSet, kind: &str, id: ModelProviderId, detail: Value) -> ChangeSet {

@@ -16,7 +16,7 @@ use agentforge_core::{
     message::{Outcome, ToolCall, ToolResult, Trust},
     record::{Ownership, ToolRecord, ToolVersionRecord},
     security::Permission,
-    store::{Filter, MAX_PAGE, Query, Stored},
+    store::{Filter, Query, Stored},
     tool::{DryRun, Preparation, Registry, Runtime, Tool},
 };
 use serde_json::{Value, json};
@@ -181,13 +181,13 @@ impl WorkspaceTools<'_> {
     /// All tools by name.
     pub async fn list(&self) -> Result<Vec<ToolRecord>> {
         self.0.require(Permission::ToolsRead).await?;
-        self.every(Query::new(Filter::True).ascending("name")).await
+        self.0.records().every(Query::new(Filter::True).ascending("name")).await
     }
 
     /// The versions of a tool, the newest first.
     pub async fn versions(&self, name: &str) -> Result<Vec<ToolVersionRecord>> {
         let tool = self.stored(name).await?.value;
-        self.every(Query::new(Filter::eq("tool", tool.id.as_uuid())).descending("number")).await
+        self.0.records().every(Query::new(Filter::eq("tool", tool.id.as_uuid())).descending("number")).await
     }
 
     /// What a setup makes, for agents: one tool or several. A setup that is switched off is `denied`.
@@ -301,16 +301,6 @@ impl WorkspaceTools<'_> {
         let page =
             self.0.records::<ToolRecord>().list(&Query::new(Filter::eq("name", name)).limit(1)).await?;
         page.records.into_iter().next().ok_or_else(|| service::not_there(name))
-    }
-
-    async fn every<T: agentforge_core::record::Governed>(&self, query: Query) -> Result<Vec<T>> {
-        let (mut query, mut all) = (query.limit(MAX_PAGE), Vec::new());
-        loop {
-            let page = self.0.records::<T>().list(&query).await?;
-            all.extend(page.records.into_iter().map(|stored| stored.value));
-            let Some(next) = page.next else { return Ok(all) };
-            query = query.after(next);
-        }
     }
 
     fn kinds_of_host(&self) -> &ToolKinds {

@@ -14,8 +14,8 @@ use crate::{
     event::Event,
     security::{Authorizer, AuthorizerExt, Decision, Permission, Resource, whole_of},
     store::{
-        AuditDraft, Change, ChangeSet, CollectionSpec, Expect, FieldValue, Filter, Page, Query, RawRecord,
-        Record, RecordStore, RecordStoreExt, Stored,
+        AuditDraft, Change, ChangeSet, CollectionSpec, Expect, FieldValue, Filter, MAX_PAGE, Page, Query,
+        RawRecord, Record, RecordStore, RecordStoreExt, Stored,
     },
 };
 
@@ -80,6 +80,17 @@ impl<T: Governed> Records<T> {
         let allowed = self.authorizer.filter(&self.cx, T::READ, T::SPEC).await?;
         let query = Query { filter: query.filter.clone().and(allowed), ..query.clone() };
         self.store.list(&self.cx, &query).await
+    }
+
+    /// Everything that a query finds and the principal may see, page by page: for what people keep few of.
+    pub async fn every(&self, query: Query) -> Result<Vec<T>> {
+        let (mut query, mut all) = (query.limit(MAX_PAGE), Vec::new());
+        loop {
+            let page = self.list(&query).await?;
+            all.extend(page.records.into_iter().map(|stored| stored.value));
+            let Some(next) = page.next else { return Ok(all) };
+            query = query.after(next);
+        }
     }
 
     async fn raw(&self, id: Uuid) -> Result<Option<RawRecord>> {

@@ -7,12 +7,13 @@
 //! **Adding a wire** is a folder with the files `mod.rs` (the [`Wire`]), `check.rs` and `encode.rs` (requests),
 //! `chunk.rs` (the reply's form), `decode.rs` and `answer.rs` (what grows of it), and `error.rs`; one line in
 //! [`builtin`], and a row in [`crate::recorded`]. `reply`, `intake`, `parts`, `lenient`, `names`,
-//! `tool_choice`, `failure` and `wait` beside it serve every wire, and [`Structured`] brings to a form what a wire's own
+//! `tool_choice`, `check`, `writing`, `failure` and `wait` beside it serve every wire, and [`Structured`] brings to a form what a wire's own
 //! API cannot.
 
 pub mod anthropic;
 pub mod bedrock;
 mod call_id;
+mod check;
 pub mod cohere;
 mod failure;
 pub mod gemini;
@@ -30,6 +31,7 @@ mod strict;
 mod structured;
 mod tool_choice;
 mod wait;
+mod writing;
 
 use std::{collections::VecDeque, sync::Arc};
 

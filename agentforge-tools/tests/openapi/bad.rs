@@ -221,29 +221,6 @@ fn a_thousand_operations_become_a_thousand_tools() {
     assert_eq!(found.operations[0].method, Method::Get);
 }
 
-/// How long the import takes: `cargo nextest run -p agentforge-tools --release --run-ignored only --no-capture import_of_1000`.
-#[test]
-#[ignore = "a measurement"]
-#[allow(clippy::print_stderr)]
-fn import_of_1000_operations_is_measured() {
-    let text = large(1_000);
-    let mut times: Vec<_> = (0..9)
-        .map(|_| {
-            let began = std::time::Instant::now();
-            let found = import(&text, json!({}));
-            assert_eq!(found.operations.len(), 1_000);
-            began.elapsed()
-        })
-        .collect();
-    times.sort();
-    eprintln!(
-        "1,000 operations, {} KiB of JSON: median {:?}, worst {:?}",
-        text.len() / 1024,
-        times[4],
-        times[8]
-    );
-}
-
 /// Operations in pairs, each with a schema of its own and shared ones.
 fn large(operations: usize) -> String {
     let mut paths = Map::new();

@@ -1,12 +1,6 @@
-//! A mock that others wrote answers for our document and judges what we send: Prism, in a pinned version, installed
-//! once under the target folder. Without Node a test says so and is skipped; in CI that is a failure.
+//! A mock that others wrote answers for our document and judges what we send: Prism, in a pinned version.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::Arc,
-};
+use std::{path::Path, process::Stdio, sync::Arc};
 
 use agentforge::rest::Credential;
 use agentforge_core::{
@@ -20,35 +14,12 @@ use tokio::{
 };
 
 use super::{SHOP, import};
-use crate::rest::{call, client, text};
+use crate::{
+    peers::{npm, skip},
+    rest::{call, client, text},
+};
 
 const PRISM: &str = "@stoplight/prism-cli@5.16.0";
-
-/// A peer that is not there: a skip that says why, and a failure where everything has to be.
-#[allow(clippy::print_stderr)]
-fn skip(why: &str) {
-    assert!(std::env::var_os("CI").is_none(), "{why}");
-    eprintln!("skipped: {why}");
-}
-
-/// Installs once, also when several test processes want it at the same time.
-fn installed() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("prism");
-    fs::create_dir_all(&folder).unwrap();
-    let guard = fs::File::create(folder.join(".lock")).unwrap();
-    guard.lock().unwrap();
-    let done = folder.join(".installed");
-    if fs::read_to_string(&done).is_ok_and(|had| had == PRISM) {
-        return Some(folder);
-    }
-    fs::write(folder.join("package.json"), r#"{"private": true}"#).unwrap();
-    let mut install = std::process::Command::new("npm");
-    install.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--loglevel=error", PRISM]);
-    let installed =
-        install.stdin(Stdio::null()).stdout(Stdio::null()).status().is_ok_and(|end| end.success());
-    installed.then(|| fs::write(done, PRISM).unwrap())?;
-    Some(folder)
-}
 
 /// The mock on a port that it chose itself; it ends with the test.
 struct Prism {
@@ -57,7 +28,7 @@ struct Prism {
 }
 
 async fn start() -> Option<Prism> {
-    let Some(folder) = installed() else {
+    let Some(folder) = npm("prism", &[PRISM]) else {
         skip("npm cannot install Prism");
         return None;
     };

@@ -14,6 +14,7 @@ use crate::{
     wire::{
         Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
         tool_choice::{Callable, Freedom, callable},
+        writing,
     },
 };
 
@@ -22,10 +23,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if !faults.is_empty() {
         return Err(refusal(target, &faults));
     }
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let names = writing::names(request, NameRule::COMMON);
     let mut warnings = Vec::new();
     let mut written = messages(&request.messages, target, &names, &mut warnings);
     if written.messages.is_empty() {
@@ -62,18 +60,10 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         set("output_config", json!({"format": {"type": "json_schema", "schema": schema}}));
     }
     settings(request, target, &mut body, &mut warnings);
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(extra)) => body.extend(extra.clone()),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
-        }
+    if let Some(extra) = writing::extra(request, target)? {
+        body.extend(extra.clone());
     }
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     let mut headers = Headers::from_iter([("content-type", "application/json")]);
     if target.quirks.messages == MessagesPlace::Anthropic {
         headers.push("anthropic-version", VERSION);
@@ -84,7 +74,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     Ok(EncodedRequest {
         path: path(target)?,
         headers,
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })

@@ -6,8 +6,8 @@ use agentforge_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{check::is_own, media};
-use crate::wire::{Target, ToolNames, call_id::plain, result_text::result_text};
+use super::{NAME, media};
+use crate::wire::{Target, ToolNames, call_id::plain, check, result_text::result_text};
 
 /// What the messages of a request become.
 #[derive(Default)]
@@ -67,7 +67,9 @@ fn said(message: &Message, target: &Target<'_>, stored_files: &mut bool) -> Vec<
                 *stored_files |= media::is_stored(media);
                 rest.extend(media::block(media).ok());
             }
-            PartContent::Opaque(fields) if is_own(part, target) => rest.push(Value::Object(fields.clone())),
+            PartContent::Opaque(fields) if check::own(part, target, NAME).is_some() => {
+                rest.push(Value::Object(fields.clone()));
+            }
             _ => {}
         }
     }
@@ -100,7 +102,7 @@ fn answered(
 ) -> Vec<Value> {
     let mut blocks = Vec::with_capacity(message.parts.len());
     for part in &message.parts {
-        let own = part.native.as_ref().filter(|_| is_own(part, target)).map(|native| &native.item);
+        let own = check::own(part, target, NAME);
         match &part.content {
             // The API refuses a block of blanks.
             PartContent::Text(text) if text.trim().is_empty() => {}

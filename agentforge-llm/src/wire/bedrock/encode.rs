@@ -18,7 +18,7 @@ use crate::{
     host::address::percent_encoded,
     transport::Headers,
     wire::{
-        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, anthropic::schema::narrowed, refusal,
+        Delivery, EncodedRequest, NameRule, Recall, Target, anthropic::schema::narrowed, refusal, writing,
     },
 };
 
@@ -27,10 +27,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if !faults.is_empty() {
         return Err(refusal(target, &faults));
     }
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let names = writing::names(request, NameRule::COMMON);
     let mut warnings = Vec::new();
     let mut written = messages(&request.messages, target, &names, &mut warnings);
     if written.messages.is_empty() {
@@ -54,8 +51,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     set("toolConfig", tools.config());
     set("outputConfig", form(request));
     add_extra(&mut body, request, target)?;
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     let (operation, accept) = match target.delivery {
         Delivery::Streamed => ("converse-stream", "application/vnd.amazon.eventstream, application/json"),
         Delivery::Whole => ("converse", "application/json"),
@@ -63,7 +59,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     Ok(EncodedRequest {
         path: format!("/model/{}/{operation}", model_in_path(&target.model.model)?),
         headers: Headers::from_iter([("content-type", "application/json"), ("accept", accept)]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })
@@ -89,23 +85,12 @@ fn model_in_path(model: &str) -> Result<String> {
 /// Adds the caller's own members. An object is joined with the one of the same name, so that a field for the model
 /// stands beside those that say how to think.
 fn add_extra(body: &mut Map<String, Value>, request: &ChatRequest, target: &Target<'_>) -> Result<()> {
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(extra)) => {
-            for (name, value) in extra {
-                match (body.get_mut(name), value) {
-                    (Some(Value::Object(held)), Value::Object(more)) => held.extend(more.clone()),
-                    _ => {
-                        body.insert(name.clone(), value.clone());
-                    }
-                }
+    for (name, value) in writing::extra(request, target)?.into_iter().flatten() {
+        match (body.get_mut(name), value) {
+            (Some(Value::Object(held)), Value::Object(more)) => held.extend(more.clone()),
+            _ => {
+                body.insert(name.clone(), value.clone());
             }
-        }
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
         }
     }
     Ok(())

@@ -7,14 +7,14 @@ use agentforge_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
+    NAME,
     answer::joined,
-    check::is_own,
     family::Family,
     media::{self, DocumentNames},
 };
 use crate::{
     host::ReasoningReplay,
-    wire::{Target, ToolNames, call_id::nine, result_text::result_text},
+    wire::{Target, ToolNames, call_id::nine, check, result_text::result_text},
 };
 
 /// What stands for a turn that the API insists on and nobody took.
@@ -109,7 +109,7 @@ fn said(message: &Message, target: &Target<'_>, family: Family, documents: &mut 
             PartContent::ToolResult(result) => blocks.push(outcome(result, family, documents)),
             PartContent::Text(text) if !text.trim().is_empty() => blocks.push(json!({ "text": text })),
             PartContent::Media(media) => blocks.extend(media::block(media, documents)),
-            PartContent::Opaque(_) if is_own(part, target) => {
+            PartContent::Opaque(_) if check::own(part, target, NAME).is_some() => {
                 blocks.extend(part.native.as_ref().map(|native| native.item.clone()));
             }
             _ => {}
@@ -141,7 +141,7 @@ fn answered(
 ) -> Vec<Value> {
     let mut blocks = Vec::with_capacity(message.parts.len());
     for part in &message.parts {
-        let own = part.native.as_ref().filter(|_| is_own(part, target)).map(|native| &native.item);
+        let own = check::own(part, target, NAME);
         match &part.content {
             // The API refuses a block of blanks.
             PartContent::Text(text) if text.trim().is_empty() => {}

@@ -13,6 +13,7 @@ use crate::{
     wire::{
         Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
         tool_choice::{Freedom, callable},
+        writing,
     },
 };
 
@@ -24,10 +25,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if request.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message"));
     }
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let names = writing::names(request, NameRule::COMMON);
     let mut warnings = Vec::new();
     let mut body = Map::new();
     let written = messages(&request.messages, target, &names, &mut warnings);
@@ -43,22 +41,14 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         body.insert("response_format".to_owned(), format);
     }
     settings(request, target, &mut body, &mut warnings);
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(extra)) => body.extend(extra.clone()),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
-        }
+    if let Some(extra) = writing::extra(request, target)? {
+        body.extend(extra.clone());
     }
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     Ok(EncodedRequest {
         path: "/v2/chat".to_owned(),
         headers: Headers::from_iter([("content-type", "application/json")]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })
@@ -72,7 +62,8 @@ fn tools(request: &ChatRequest, names: &ToolNames, body: &mut Map<String, Value>
     }
     let only =
         |tool: &&&ToolDefinition| !matches!(callable.freedom, Freedom::Tool(only) if tool.name != only);
-    let shown: Vec<Value> = callable.tools.iter().filter(only).map(|tool| definition(tool, names)).collect();
+    let shown: Vec<Value> =
+        callable.tools.iter().filter(only).map(|tool| writing::function(tool, names)).collect();
     body.insert("tools".to_owned(), shown.into());
     let choice = match callable.freedom {
         Freedom::Auto => return Ok(()),
@@ -81,17 +72,4 @@ fn tools(request: &ChatRequest, names: &ToolNames, body: &mut Map<String, Value>
     };
     body.insert("tool_choice".to_owned(), choice.into());
     Ok(())
-}
-
-fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
-    let mut parameters = tool.parameters.as_value().clone();
-    if let Value::Object(fields) = &mut parameters {
-        fields.entry("type").or_insert_with(|| "object".into());
-        fields.entry("properties").or_insert_with(|| json!({}));
-    }
-    json!({"type": "function", "function": {
-        "name": names.to_provider(&tool.name),
-        "description": tool.description,
-        "parameters": parameters,
-    }})
 }

@@ -7,8 +7,8 @@ use agentforge_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{check::is_own, media};
-use crate::wire::{Target, ToolNames, result_text::result_text};
+use super::{NAME, media};
+use crate::wire::{Target, ToolNames, check, result_text::result_text};
 
 /// What the messages of a request become.
 #[derive(Default)]
@@ -64,7 +64,9 @@ fn said(message: &Message, target: &Target<'_>, written: &mut Written) {
                 }));
                 pictures_of(result, &mut given);
             }
-            PartContent::Opaque(fields) if is_own(part, target) => said.push(Value::Object(fields.clone())),
+            PartContent::Opaque(fields) if check::own(part, target, NAME).is_some() => {
+                said.push(Value::Object(fields.clone()));
+            }
             _ => {}
         }
     }
@@ -140,7 +142,7 @@ fn answered(
     let (mut content, mut calls, mut citations) = (Vec::new(), Vec::new(), Vec::new());
     let mut plan = String::new();
     for part in &message.parts {
-        let own = part.native.as_ref().filter(|_| is_own(part, target)).map(|native| &native.item);
+        let own = check::own(part, target, NAME);
         match &part.content {
             PartContent::Text(text) if text.is_empty() => {}
             PartContent::Text(text) => content.push(json!({"type": "text", "text": text})),

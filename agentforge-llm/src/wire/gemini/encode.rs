@@ -13,6 +13,7 @@ use crate::{
     wire::{
         Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
         tool_choice::{Callable, Freedom, callable},
+        writing,
     },
 };
 
@@ -25,9 +26,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         return Err(refusal(target, &faults));
     }
     let path = path(target)?;
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names = ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NAMES);
+    let names = writing::names(request, NAMES);
     let mut warnings = Vec::new();
     let written = messages(&request.messages, target, &names, &mut warnings)?;
     if written.contents.is_empty() {
@@ -61,26 +60,18 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if !config.is_empty() {
         set("generationConfig", config.into());
     }
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(members)) => extra::join(&mut body, members),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
-        }
+    if let Some(members) = writing::extra(request, target)? {
+        extra::join(&mut body, members);
     }
     warnings.extend(extra::leave_to_cache(&mut body).into_iter().map(|member| Warning {
         setting: member.to_owned(),
         message: "left out: the cached content brings its own".to_owned(),
     }));
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     Ok(EncodedRequest {
         path,
         headers: Headers::from_iter([("content-type", "application/json")]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })

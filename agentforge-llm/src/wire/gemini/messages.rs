@@ -9,8 +9,8 @@ use agentforge_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{check::is_own, media};
-use crate::wire::{Target, ToolNames, result_text::result_text};
+use super::{NAME, media};
+use crate::wire::{Target, ToolNames, check, result_text::result_text};
 
 /// What stands in place of the signature of a call that another model made. Models that insist on one take it.
 const UNSIGNED: &str = "skip_thought_signature_validator";
@@ -123,7 +123,7 @@ fn said(message: &Message, target: &Target<'_>, calls: &Calls<'_>, turn: &mut Tu
             }
             PartContent::Text(text) if !text.is_empty() => turn.parts.push(json!({ "text": text })),
             PartContent::Media(media) => turn.parts.extend(media::part(media).ok().map(Value::Object)),
-            PartContent::Opaque(_) if is_own(part, target) => {
+            PartContent::Opaque(_) if check::own(part, target, NAME).is_some() => {
                 turn.parts.extend(part.native.as_ref().map(|native| native.item.clone()));
             }
             _ => {}
@@ -170,7 +170,7 @@ fn answered<'r>(
 ) -> Vec<Value> {
     let mut parts = Vec::with_capacity(message.parts.len());
     for part in &message.parts {
-        let own = part.native.as_ref().filter(|_| is_own(part, target)).map(|native| &native.item);
+        let own = check::own(part, target, NAME);
         let mut fields = own.and_then(Value::as_object).cloned().unwrap_or_default();
         match &part.content {
             PartContent::Text(text) if text.is_empty() && fields.is_empty() => {}

@@ -2,16 +2,17 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolDefinition, Warning},
+    model::{ChatRequest, OutputFormat, ReasoningEffort, Warning},
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::{check, messages::messages};
 use crate::{
     transport::Headers,
     wire::{
-        Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
+        Delivery, EncodedRequest, NameRule, Recall, Target, refusal,
         tool_choice::{Freedom, callable},
+        writing,
     },
 };
 
@@ -25,10 +26,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     }
     // A call that is required of tools that there are, the check has refused.
     let callable = callable(request)?;
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let names = writing::names(request, NameRule::COMMON);
     let mut warnings = Vec::new();
     let mut body = Map::new();
     body.insert("model".to_owned(), target.model.model.clone().into());
@@ -36,45 +34,24 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     body.insert("stream".to_owned(), (target.delivery == Delivery::Streamed).into());
     // A model that must call no tool is shown none.
     if !callable.tools.is_empty() && callable.freedom != Freedom::None {
-        let tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
+        let tools: Vec<Value> = callable.tools.iter().map(|tool| writing::function(tool, &names)).collect();
         body.insert("tools".to_owned(), tools.into());
     }
     if let OutputFormat::Json { schema, .. } = &request.output {
         body.insert("format".to_owned(), schema.as_value().clone());
     }
     settings(request, target, &mut body, &mut warnings);
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(extra)) => join(&mut body, extra),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
-        }
+    if let Some(extra) = writing::extra(request, target)? {
+        join(&mut body, extra);
     }
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     Ok(EncodedRequest {
         path: "/api/chat".to_owned(),
         headers: Headers::from_iter([("content-type", "application/json")]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })
-}
-
-fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
-    let mut parameters = tool.parameters.as_value().clone();
-    if let Value::Object(fields) = &mut parameters {
-        fields.entry("type").or_insert_with(|| "object".into());
-        fields.entry("properties").or_insert_with(|| json!({}));
-    }
-    json!({"type": "function", "function": {
-        "name": names.to_provider(&tool.name),
-        "description": tool.description,
-        "parameters": parameters,
-    }})
 }
 
 fn settings(

@@ -8,8 +8,8 @@ use agentforge_core::{
 };
 use serde_json::{Map, Value, json};
 
-use super::check::{is_own, picture};
-use crate::wire::{Target, ToolNames, result_text::result_text};
+use super::{NAME, check::picture};
+use crate::wire::{Target, ToolNames, check, result_text::result_text};
 
 /// Writes all messages. Media that the API lacks was refused by the check before and is left out here.
 pub(super) fn messages(
@@ -84,7 +84,7 @@ fn user(text: &str, pictures: Vec<String>) -> Value {
 fn answered(message: &Message, target: &Target<'_>, names: &ToolNames, warnings: &mut Vec<Warning>) -> Value {
     let (mut text, mut thinking, mut calls) = (String::new(), String::new(), Vec::new());
     for part in &message.parts {
-        let own = part.native.as_ref().filter(|_| is_own(part, target)).map(|native| &native.item);
+        let own = check::own(part, target, NAME);
         match &part.content {
             PartContent::Text(said) => text.push_str(said),
             // What another provider's model thought is none of this one's business.

@@ -3,7 +3,7 @@
 
 use agentforge_core::{
     Error, Result,
-    model::{ChatRequest, OutputFormat, ReasoningEffort, ToolDefinition, Warning},
+    model::{ChatRequest, OutputFormat, ReasoningEffort, Warning},
 };
 use serde_json::{Map, Value, json};
 
@@ -15,6 +15,7 @@ use crate::{
         Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
         strict::is_strict,
         tool_choice::{Callable, Freedom, callable},
+        writing,
     },
 };
 
@@ -26,10 +27,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if request.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message"));
     }
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
+    let names = writing::names(request, NameRule::COMMON);
     let mut warnings = Vec::new();
     let mut body = Map::new();
     let mut set = |member: &str, value: Value| {
@@ -48,7 +46,7 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         ToolSubset::Shown => callable(request)?.with_none_named(),
     };
     if !callable.tools.is_empty() {
-        let tools: Vec<Value> = callable.tools.iter().map(|tool| definition(tool, &names)).collect();
+        let tools: Vec<Value> = callable.tools.iter().map(|tool| writing::function(tool, &names)).collect();
         set("tools", tools.into());
     }
     if let Some(choice) = tool_choice(&callable, &names) {
@@ -62,39 +60,17 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
         set("response_format", json!({"type": "json_schema", "json_schema": format}));
     }
     settings(request, target, &mut body, &mut warnings);
-    match request.extra.get(&target.model.provider) {
-        None => {}
-        Some(Value::Object(extra)) => body.extend(extra.clone()),
-        Some(_) => {
-            return Err(Error::invalid(format!(
-                "`extra` for {} must be an object of members for the request's body",
-                target.model.provider
-            )));
-        }
+    if let Some(extra) = writing::extra(request, target)? {
+        body.extend(extra.clone());
     }
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     Ok(EncodedRequest {
         path: "/chat/completions".to_owned(),
         headers: Headers::from_iter([("content-type", "application/json")]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })
-}
-
-fn definition(tool: &ToolDefinition, names: &ToolNames) -> Value {
-    let mut parameters = tool.parameters.as_value().clone();
-    if let Value::Object(fields) = &mut parameters {
-        // Older servers refuse an object schema without these.
-        fields.entry("type").or_insert_with(|| "object".into());
-        fields.entry("properties").or_insert_with(|| json!({}));
-    }
-    json!({"type": "function", "function": {
-        "name": names.to_provider(&tool.name),
-        "description": tool.description,
-        "parameters": parameters,
-    }})
 }
 
 fn tool_choice(callable: &Callable<'_>, names: &ToolNames) -> Option<Value> {

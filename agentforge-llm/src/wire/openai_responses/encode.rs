@@ -15,6 +15,7 @@ use crate::{
         Delivery, EncodedRequest, NameRule, Recall, Target, ToolNames, refusal,
         strict::is_strict,
         tool_choice::{Callable, Freedom, callable},
+        writing,
     },
 };
 
@@ -26,11 +27,8 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     if request.messages.is_empty() {
         return Err(Error::invalid("a chat request needs at least one message"));
     }
-    let called =
-        request.messages.iter().flat_map(|message| message.tool_calls().map(|call| call.name.as_str()));
-    let names =
-        ToolNames::new(request.tools.iter().map(|tool| tool.name.as_str()).chain(called), NameRule::COMMON);
-    let extra = extra(request, target)?;
+    let names = writing::names(request, NameRule::COMMON);
+    let extra = writing::extra(request, target)?;
     let stored = extra.and_then(|extra| extra.get("store")) == Some(&Value::Bool(true));
     let (input, mut warnings) = Writer::new(target, &names, stored).write(&request.messages);
     let mut body = Map::new();
@@ -69,27 +67,14 @@ pub(super) fn encode(request: &ChatRequest, target: &Target<'_>) -> Result<Encod
     for (member, value) in extra.into_iter().flatten() {
         join(&mut body, member, value.clone());
     }
-    let body = serde_json::to_vec(&Value::Object(body))
-        .map_err(|error| Error::internal("a request could not be written as JSON").caused_by(error))?;
+    let body = writing::written(body)?;
     Ok(EncodedRequest {
         path: "/responses".to_owned(),
         headers: Headers::from_iter([("content-type", "application/json")]),
-        body: body.into(),
+        body,
         warnings,
         recall: Recall::new(target, names, request.messages.len()),
     })
-}
-
-/// The members for this host's body.
-fn extra<'r>(request: &'r ChatRequest, target: &Target<'_>) -> Result<Option<&'r Map<String, Value>>> {
-    match request.extra.get(&target.model.provider) {
-        None => Ok(None),
-        Some(Value::Object(extra)) => Ok(Some(extra)),
-        Some(_) => Err(Error::invalid(format!(
-            "`extra` for {} must be an object of members for the request's body",
-            target.model.provider
-        ))),
-    }
 }
 
 /// Adds a member of `extra`. The provider's own tools stand beside ours, and what to include beside the thoughts.
@@ -107,12 +92,7 @@ fn join(body: &mut Map<String, Value>, member: &str, value: Value) {
 }
 
 fn definition(tool: &ToolDefinition, names: &ToolNames, target: &Target<'_>) -> Value {
-    let mut parameters = tool.parameters.as_value().clone();
-    if let Value::Object(fields) = &mut parameters {
-        // The API refuses an object schema without these.
-        fields.entry("type").or_insert_with(|| "object".into());
-        fields.entry("properties").or_insert_with(|| json!({}));
-    }
+    let parameters = writing::parameters(tool);
     let mut tool = json!({
         "type": "function",
         "name": names.to_provider(&tool.name),

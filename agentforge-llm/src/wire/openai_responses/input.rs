@@ -9,11 +9,11 @@ use agentforge_core::{
 use serde_json::{Map, Value, json};
 
 use super::{
-    check::own,
+    NAME,
     item::{arguments, words},
     media::{self, with_picture},
 };
-use crate::wire::{Target, ToolNames, call_id::nine, result_text::result_text};
+use crate::wire::{Target, ToolNames, call_id::nine, check, result_text::result_text};
 
 /// The longest id of a call that the API takes.
 const LONGEST_ID: usize = 64;
@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
     fn assistant(&mut self, message: &Message) {
         let start = self.items.len();
         for part in &message.parts {
-            let own = own(part, self.target);
+            let own = check::own(part, self.target, NAME);
             match &part.content {
                 PartContent::Text(text) => match own.filter(|item| says(item, text)) {
                     Some(item) => self.message(item, start),
